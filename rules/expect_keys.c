@@ -206,12 +206,15 @@ static bool find_columns(struct listing *listing, const struct sheet *sheet, uin
 {
     struct reading *reading = listing->reading;
 
+    char hint[SHEET_HINT_BYTES];
+
     for (uint32_t i = 0; i < by_count(listing); i++) {
         const char *name = by_name(listing, i);
         column[i] = sheet_find_column(sheet, text_of(name));
         if (column[i] == SHEET_COLUMNS_MAX && i > 0) {
             diagnose(reading_diag(reading), listing->span,
-                     "the file has no column \"%.80s\", which by names", name);
+                     "the file has no column \"%.80s\", which by names%s", name,
+                     sheet_columns_hint(sheet->column, sheet->column_count, text_of(name), hint));
             reading_spoil(reading);
             return false;
         }

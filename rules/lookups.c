@@ -174,23 +174,12 @@ bool lookups_read_sheet(struct lookups *lookups, const struct yaml_node *file, c
     return read_file(&definition, file, hand_over);
 }
 
-/* host;team as some programs write CSV: one column of a strange name. */
-static bool is_separated_otherwise(const struct definition *definition)
-{
-    struct text first = definition->sheet.column[0];
-
-    return definition->sheet.column_count == 1 &&
-           ends_with(text_of(definition->script.name), ".csv") &&
-           (memchr(first.at, ';', first.len) != NULL || memchr(first.at, '\t', first.len) != NULL);
-}
-
 /* A column by the word under `key`; the only one where there is none. */
 static uint32_t column_of(struct definition *definition, const char *key)
 {
     const struct yaml_node *node = word_of(definition, key);
     const struct sheet *sheet = &definition->sheet;
-    const char *names[SHEET_COLUMNS_MAX];
-    const char *nearest;
+    char hint[SHEET_HINT_BYTES];
     uint32_t column;
 
     if (node == NULL) {
@@ -203,19 +192,8 @@ static uint32_t column_of(struct definition *definition, const char *key)
     column = sheet_find_column(sheet, node->text);
     if (column < SHEET_COLUMNS_MAX)
         return column;
-    for (uint32_t i = 0; i < sheet->column_count; i++)
-        names[i] = sheet->column[i].at;
-    nearest = nearest_name(node->text, names, sheet->column_count);
-    if (is_separated_otherwise(definition))
-        diagnose(diag_of(definition), node->span,
-                 "there is no column \"%.60s\": columns are separated by commas, and this file has "
-                 "none in its first row",
-                 node->text.at);
-    else if (nearest != NULL)
-        diagnose(diag_of(definition), node->span,
-                 "there is no column \"%.60s\"; did you mean \"%.60s\"?", node->text.at, nearest);
-    else
-        diagnose(diag_of(definition), node->span, "there is no column \"%.60s\"", node->text.at);
+    diagnose(diag_of(definition), node->span, "there is no column \"%.60s\"%s", node->text.at,
+             sheet_columns_hint(sheet->column, sheet->column_count, node->text, hint));
     return SHEET_COLUMNS_MAX;
 }
 

@@ -10,6 +10,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 #include "base/arena.h"
 #include "base/hash.h"
@@ -437,8 +438,12 @@ struct file_list {
     size_t count;
     size_t bytes; /* of all files read so far */
     const char *folder;
+    char other[200]; /* the first *.yml of the folder, which is no rule file; "" where there is none
+                      */
     int rc;
 };
+
+enum { OTHER_ENDING_BYTES = 500 };
 
 static bool ends_with(const char *name, const char *ending)
 {
@@ -472,6 +477,9 @@ static void take_entry(void *self, const char *name)
     size_t folder = strlen(list->folder), length = strlen(name);
     char *path;
 
+    if (name[0] != '.' && ends_with(name, ".yml") && length < sizeof(list->other) &&
+        (list->other[0] == '\0' || strcmp(name, list->other) < 0))
+        memcpy(list->other, name, length + 1);
     if (!is_rule_file(name) || list->rc != 0)
         return;
     /* rules/ is the folder rules. */
@@ -493,18 +501,33 @@ static int order_paths(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
+/* "; a.yml would be read as a.yaml" */
+static const char *other_ending(const struct file_list *list, char hint[OTHER_ENDING_BYTES])
+{
+    int stem = (int)strlen(list->other) - (int)strlen(".yml");
+
+    hint[0] = '\0';
+    if (stem > 0)
+        snprintf(hint, OTHER_ENDING_BYTES, "; %s would be read as %.*s.yaml", list->other, stem,
+                 list->other);
+    return hint;
+}
+
 static int list_path(struct file_list *list, const char *path, struct error *err)
 {
     size_t before = list->count;
+    char hint[OTHER_ENDING_BYTES];
     int rc;
 
     list->folder = path;
+    list->other[0] = '\0';
     rc = host_list(path, take_entry, list);
     if (rc == -ENOTDIR) {
         list_add(list, path, strlen(path));
         rc = 0;
     } else if (rc == 0 && list->rc == 0 && list->count == before) {
-        error_set(err, "%s: there is no *.yaml file in this folder", path);
+        error_set(err, "%s: there is no *.yaml file in this folder%s", path,
+                  other_ending(list, hint));
         return -ENOENT;
     } else if (list->count > before) {
         qsort(list->paths + before, list->count - before, sizeof(*list->paths), order_paths);

@@ -1,9 +1,11 @@
 /* sheet.c - see sheet.h. */
 #include "rules/sheet.h"
 
+#include <stdio.h>
 #include <string.h>
+#include "base/nearest.h"
 
-enum { ROWS_MIN = 64 };
+enum { ROWS_MIN = 64, COLUMNS_SHOWN = 8, COLUMN_SHOWN_BYTES = 60 };
 
 uint32_t sheet_find_column(const struct sheet *sheet, struct text name)
 {
@@ -11,6 +13,49 @@ uint32_t sheet_find_column(const struct sheet *sheet, struct text name)
         if (sheet->column[i].len == name.len && memcmp(sheet->column[i].at, name.at, name.len) == 0)
             return i;
     return SHEET_COLUMNS_MAX;
+}
+
+/* host;team as some programs write CSV: one column of a strange name. */
+static bool is_separated_otherwise(const struct text *column, uint32_t count)
+{
+    return count == 1 && (memchr(column->at, ';', column->len) != NULL ||
+                          memchr(column->at, '\t', column->len) != NULL);
+}
+
+const char *sheet_columns_hint(const struct text *column, uint32_t count, struct text name,
+                               char to[SHEET_HINT_BYTES])
+{
+    const char *names[SHEET_COLUMNS_MAX], *nearest;
+    uint32_t shown = count > COLUMNS_SHOWN ? COLUMNS_SHOWN : count;
+    size_t used;
+
+    to[0] = '\0';
+    if (count == 0)
+        return to;
+    for (uint32_t i = 0; i < count; i++)
+        names[i] = column[i].at;
+    nearest = nearest_name(name, names, count);
+    if (is_separated_otherwise(column, count)) {
+        snprintf(to, SHEET_HINT_BYTES,
+                 ": columns are separated by commas, and this file has none in its first row");
+        return to;
+    }
+    if (nearest != NULL) {
+        snprintf(to, SHEET_HINT_BYTES, "; did you mean \"%.*s\"?", COLUMN_SHOWN_BYTES, nearest);
+        return to;
+    }
+    used = (size_t)snprintf(to, SHEET_HINT_BYTES, count == 1 ? ": there is " : ": there are ");
+    for (uint32_t i = 0; i < shown; i++)
+        used += (size_t)snprintf(to + used, SHEET_HINT_BYTES - used, "%s%.*s",
+                                 i == 0           ? ""
+                                 : i + 1 == count ? " and "
+                                                  : ", ",
+                                 COLUMN_SHOWN_BYTES, names[i]);
+    if (shown < count)
+        snprintf(to + used, SHEET_HINT_BYTES - used, " and %u more", (unsigned)(count - shown));
+    else if (count == 1)
+        snprintf(to + used, SHEET_HINT_BYTES - used, " alone");
+    return to;
 }
 
 static void *enlarge(struct sheet *sheet, const void *old, size_t bytes, uint32_t room)

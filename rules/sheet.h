@@ -51,6 +51,12 @@ bool sheet_read_json(const struct script *script, struct arena *arena, struct di
 /* SHEET_COLUMNS_MAX when there is none. */
 uint32_t sheet_find_column(const struct sheet *sheet, struct text name);
 
+/* The end of a sentence about a column that is not there: the name that was meant, or which there
+ * are. Returns `to`, terminated. */
+enum { SHEET_HINT_BYTES = 600 };
+const char *sheet_columns_hint(const struct text *column, uint32_t count, struct text name,
+                               char to[SHEET_HINT_BYTES]);
+
 /* For readers: one row more, of missing cells.
  * Errors: false, diagnosed at the place. */
 bool sheet_add_row(struct sheet *sheet, struct span at);

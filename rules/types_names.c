@@ -91,9 +91,8 @@ static bool check_row(struct ast *ast, const struct table *table, struct scope *
 bool types_check_cell(struct ast *ast, struct scope *scope)
 {
     struct ast *row = ast->first;
-    const char *names[SHEET_COLUMNS_MAX];
+    char hint[SHEET_HINT_BYTES];
     const struct table *table;
-    const char *nearest;
     uint32_t column;
 
     if (!types_check_tree(row, scope))
@@ -106,20 +105,11 @@ bool types_check_cell(struct ast *ast, struct scope *scope)
     table = row->table;
     column = table_find_column(table, ast->text);
     if (column == SHEET_COLUMNS_MAX) {
-        for (uint32_t i = 0; i < table->column_count; i++)
-            names[i] = table->column[i].at;
-        nearest = diagnostics_wants_hint(scope->diag)
-                      ? nearest_name(ast->text, names, table->column_count)
-                      : NULL;
-        if (nearest != NULL)
-            diagnose(scope->diag, ast->span,
-                     "the table %.*s has no column \"%.*s\"; did you mean \"%.60s\"?",
-                     types_shown(table->name), table->name.at, types_shown(ast->text), ast->text.at,
-                     nearest);
-        else
-            diagnose(scope->diag, ast->span, "the table %.*s has no column \"%.*s\"",
-                     types_shown(table->name), table->name.at, types_shown(ast->text),
-                     ast->text.at);
+        diagnose(scope->diag, ast->span, "the table %.*s has no column \"%.*s\"%s",
+                 types_shown(table->name), table->name.at, types_shown(ast->text), ast->text.at,
+                 diagnostics_wants_hint(scope->diag)
+                     ? sheet_columns_hint(table->column, table->column_count, ast->text, hint)
+                     : "");
         return false;
     }
     ast->meaning = MEANS_CELL;

@@ -346,8 +346,8 @@ static void file_write(const char *folder, const char *name, const char *text)
 
 static void folder_remove(const char *folder)
 {
-    static const char *const names[] = {"a.yaml",      "b.yaml",    ".c.yaml", "d.txt",
-                                        "a.test.yaml", "pipe.yaml", "pipe.csv"};
+    static const char *const names[] = {"a.yaml", "b.yaml",      "a.yml",     ".c.yaml",
+                                        "d.txt",  "a.test.yaml", "pipe.yaml", "pipe.csv"};
     char path[300];
 
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
@@ -371,6 +371,12 @@ static void folder_is_read_by_name_and_ids_are_unique_over_files(void **state)
     (void)state;
     assert_non_null(mkdtemp(folder));
     snprintf(expected, sizeof(expected), "%s: there is no *.yaml file in this folder", folder);
+    assert_int_equal(rule_set_load(paths, 1, &set, &err), -ENOENT);
+    assert_string_equal(err.text, expected);
+
+    file_write(folder, "a.yml", ONE_RULE("x"));
+    snprintf(expected, sizeof(expected),
+             "%s: there is no *.yaml file in this folder; a.yml would be read as a.yaml", folder);
     assert_int_equal(rule_set_load(paths, 1, &set, &err), -ENOENT);
     assert_string_equal(err.text, expected);
 

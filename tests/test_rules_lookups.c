@@ -312,6 +312,8 @@ static void wrong_definitions_are_refused_at_their_place(void **state)
          "r.yaml:1:13: a table needs the keys \"file\" and \"key\""},
         {"tables: {a: {file: x.csv, key: hots}}\n", "true",
          "r.yaml:1:32: there is no column \"hots\"; did you mean \"host\"?"},
+        {"tables: {a: {file: x.csv, key: rack}}\n", "true",
+         "r.yaml:1:32: there is no column \"rack\": there are host, team and note"},
         {"tables: {a: {file: y.csv, key: host}}\n", "true",
          "r.yaml:1:32: there is no column \"host\": columns are separated by commas, and this file "
          "has none in its first row"},
@@ -335,6 +337,8 @@ static void wrong_definitions_are_refused_at_their_place(void **state)
          "r.yaml:3:12: there is no table \"ownrs\": only labels and tables are looked up by name"},
         {"tables: {t: {file: x.csv, key: host}}\n", "t[host].taem == 'y'",
          "r.yaml:4:12: the table t has no column \"taem\"; did you mean \"team\"?"},
+        {"tables: {t: {file: x.csv, key: host}}\n", "t[host].rack == 'y'",
+         "r.yaml:4:12: the table t has no column \"rack\": there are host, team and note"},
         {"tables: {t: {file: x.csv, key: host}}\n", "t[host] == 'y'",
          "r.yaml:4:23: this is text and cannot be compared with a row of a table"},
         {"tables: {t: {file: x.csv, key: host}}\n", "t[value].team == 'y'",
@@ -354,6 +358,33 @@ static void wrong_definitions_are_refused_at_their_place(void **state)
         snprintf(text, sizeof(text), "%s" HEAD "    where: %s\n" GOOD_WINDOW GOOD_WHEN TAIL,
                  cases[i].head, cases[i].where);
         assert_refused_line(text, cases[i].line);
+    }
+}
+
+static void columns_that_keys_lack_are_told_with_those_there_are(void **state)
+{
+    static const struct {
+        const char *first, *end;
+    } cases[] = {
+        {"hots,rack", "; did you mean \"hots\"?"},
+        {"machine,rack", ": there are machine and rack"},
+        {"machine", ": there is machine alone"},
+        {"host;rack", ": columns are separated by commas, and this file has none in its first row"},
+        {"a,b,c,d,e,f,g,h,i,j,k,l", ": there are a, b, c, d, e, f, g, h and 4 more"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char text[200], line[300];
+        files_begin();
+        snprintf(text, sizeof(text), "%s\n", cases[i].first);
+        files[0] = (struct file){"./x.csv", text, 0};
+        snprintf(line, sizeof(line),
+                 "r.yaml:5:31: the file has no column \"host\", which by names%s", cases[i].end);
+        assert_refused_line("rules:\n  - id: a\n    where: check == \"up\"\n    by: [host]\n"
+                            "    expect: {every: 1m, keys: {file: x.csv}}\n"
+                            "    incident: {title: t}\n    close: cleared()\n",
+                            line);
     }
 }
 
@@ -548,6 +579,7 @@ int main(void)
         cmocka_unit_test_teardown(content_belongs_to_the_form_of_who_uses_it, files_end),
         cmocka_unit_test_teardown(files_are_found_beside_the_rules, files_end),
         cmocka_unit_test_teardown(wrong_definitions_are_refused_at_their_place, files_end),
+        cmocka_unit_test_teardown(columns_that_keys_lack_are_told_with_those_there_are, files_end),
         cmocka_unit_test_teardown(wrong_files_are_refused_at_their_place, files_end),
         cmocka_unit_test_teardown(large_files_are_bounded, files_end),
         cmocka_unit_test_teardown(a_refused_file_is_not_read_as_often_as_it_is_named, files_end),
