@@ -430,11 +430,27 @@ static bool tell_macro(const struct ast *ast, struct scope *scope)
     return false;
 }
 
+/* absent() of Prometheus, nodata() of Zabbix and their like. False when it is none. */
+static bool tell_absence(const struct ast *ast, struct scope *scope)
+{
+    static const char *const names[] = {"absent", "absent_over_time", "nodata", "noData"};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (text_equals(ast->text, names[i])) {
+            diagnose(scope->diag, ast->name,
+                     "there is no function \"%s\": of what does not come a rule with expect tells, "
+                     "for example expect: {every: 5m}",
+                     names[i]);
+            return true;
+        }
+    return false;
+}
+
 static bool unknown_function(const struct ast *ast, struct scope *scope)
 {
     const char *nearest;
 
-    if (tell_macro(ast, scope))
+    if (tell_macro(ast, scope) || tell_absence(ast, scope))
         return false;
     nearest = nearest_function(ast->text, scope->kind);
     for (int kind = SCOPE_WHERE; nearest == NULL && kind <= SCOPE_CLOSE; kind++)

@@ -115,6 +115,13 @@ static void functions_are_told_with_the_one_that_was_meant(void **state)
          "r.yaml:3:18: " MEANT("function", "toLower", "\"lowerAscii\"")},
         {HEAD GOOD_WHERE GOOD_WINDOW WHEN("avrage(value) > 3") TAIL,
          "r.yaml:5:11: " MEANT("function", "avrage", "\"avg\"")},
+        /* what other languages ask of data that does not come is a form of rule here */
+        {HEAD WHERE("absent(check)") GOOD_WINDOW GOOD_WHEN TAIL,
+         "r.yaml:3:13: there is no function \"absent\": of what does not come a rule with expect "
+         "tells, for example expect: {every: 5m}"},
+        {HEAD GOOD_WHERE GOOD_WINDOW WHEN("nodata(5m) > 0") TAIL,
+         "r.yaml:5:11: there is no function \"nodata\": of what does not come a rule with expect "
+         "tells, for example expect: {every: 5m}"},
         /* it stands elsewhere, which is told once it is written well */
         {HEAD WHERE("quite(5m)") GOOD_WINDOW GOOD_WHEN TAIL,
          "r.yaml:3:13: " MEANT("function", "quite", "\"quiet\"")},
