@@ -84,12 +84,41 @@ static const char *forms_hint(struct text key, char to[FORMS_HINT_BYTES])
     return to;
 }
 
+/* What stands elsewhere in a rule, or has another name in other programs. NULL: none of these. */
+static const char *elsewhere_hint(struct text key)
+{
+    static const struct {
+        const char *key, *hint;
+    } rows[] = {
+        {"alert", "; its name is \"id\""},
+        {"name", "; its name is \"id\""},
+        {"expr", "; what its events are stands in \"where\", how many or how much in \"when\""},
+        {"condition",
+         "; what its events are stands in \"where\", how many or how much in \"when\""},
+        {"group_by", "; its key is \"by\""},
+        {"group-by", "; its key is \"by\""},
+        {"annotations", "; what people read stands under \"incident\": title, runbook"},
+        {"severity",
+         "; an incident is as severe as the worst of its events, and \"incident\" takes "
+         "a priority"},
+    };
+
+    for (size_t i = 0; i < INCIDENT_KEY_COUNT; i++)
+        if (text_equals(key, incident_keys[i]))
+            return "; it stands under \"incident\"";
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        if (text_equals(key, rows[i].key))
+            return rows[i].hint;
+    return NULL;
+}
+
 /* `form` is that of a rule, whose keys other forms may have; NULL: the map is another one. */
 static bool check_keys(const struct yaml_node *map, const char *const *known, size_t count,
                        size_t candidate_count, const char *what,
                        const struct rule_form_reader *form, struct diagnostics *diag)
 {
     char hint[NEAREST_HINT_BYTES], others[FORMS_HINT_BYTES] = "";
+    const char *elsewhere;
     bool is_good = true;
 
     for (const struct yaml_node *node = map->first; node != NULL; node = node->next) {
@@ -102,9 +131,11 @@ static bool check_keys(const struct yaml_node *map, const char *const *known, si
         is_good = false;
         if (form != NULL)
             forms_hint(key, others);
+        elsewhere = form != NULL ? elsewhere_hint(key) : NULL;
         diagnose(diag, node->key->span, "%s has no key \"%.60s\"%s", what, key.at,
-                 others[0] != '\0'
-                     ? others
+                 others[0] != '\0' ? others
+                 : elsewhere != NULL
+                     ? elsewhere
                      : nearest_hint(key, known, diagnostics_wants_hint(diag) ? candidate_count : 0,
                                     hint));
     }

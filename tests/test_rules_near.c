@@ -211,6 +211,15 @@ static void keys_and_words_are_told_with_the_one_that_was_meant(void **state)
     static const struct near_case cases[] = {
         {HEAD "    sequnce: []\n    within: 5m\n" TAIL,
          "r.yaml:3:5: a rule has no key \"sequnce\"; did you mean \"sequence\"?"},
+        /* a key of the incident, and what other programs call a key of a rule */
+        {HEAD "    priority: P2\n" GOOD_WHERE GOOD_WINDOW GOOD_WHEN TAIL,
+         "r.yaml:3:5: a rule has no key \"priority\"; it stands under \"incident\""},
+        {HEAD "    expr: 'true'\n" GOOD_WHERE GOOD_WINDOW GOOD_WHEN TAIL,
+         "r.yaml:3:5: a rule has no key \"expr\"; what its events are stands in \"where\", how "
+         "many "
+         "or how much in \"when\""},
+        {HEAD "    group_by: [host]\n" GOOD_WHERE GOOD_WINDOW GOOD_WHEN TAIL,
+         "r.yaml:3:5: a rule has no key \"group_by\"; its key is \"by\""},
         /* a key of another form is not misspelt */
         {HEAD GOOD_WHERE GOOD_WINDOW "    within: 5m\n" GOOD_WHEN TAIL,
          "r.yaml:5:5: a rule has no key \"within\"; it is one of rules with \"sequence\" or "
