@@ -80,7 +80,6 @@ struct outbox_resumed {
     enum op_state state;
     bool may_exist;
     int64_t not_before_ms; /* of RETRY and MADE */
-    int64_t since_ms;      /* wall clock of its commit, for O5; 0: now */
     struct sink_remote remote;
 };
 

@@ -12,7 +12,7 @@
  *   outbox_resume.c  ops as a former process left them
  *   outbox_core.c    sending, answers, and the functions of outbox_core.h
  *
- * Nothing else includes this header. Thread: as outbox_core.h.
+ * Nothing else of the product includes this header. Thread: as outbox_core.h.
  */
 #ifndef SINKS_OUTBOX_QUEUE_H
 #define SINKS_OUTBOX_QUEUE_H

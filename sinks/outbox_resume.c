@@ -126,8 +126,6 @@ bool outbox_core_resume(struct outbox_core *core, const struct outbox_resumed *f
     chain = outbox_chain_find(queue, from->incident);
     if (chain == NULL) /* it went into another one, or both were folded */
         return true;
-    if (from->since_ms > 0 && from->since_ms < host_wall_ms())
-        chain->last->since_ns -= (uint64_t)(host_wall_ms() - from->since_ms) * MS_NS;
     if (from->remote.ref[0] != '\0')
         outbox_ref_keep(queue, chain, &from->remote);
     if (is_first && chain->place == CHAIN_READY)

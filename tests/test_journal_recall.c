@@ -214,15 +214,27 @@ static void what_has_no_end_is_owed(void **unused)
     state(4, 1, JOURNAL_FATE_TAKEN_IN, ""); /* came and went */
     state(4, 2, JOURNAL_FATE_TAKEN_IN, "");
     state(5, 1, JOURNAL_FATE_INTENT, "");
+    put(&(struct journal_record){.kind = JOURNAL_OP_STATE,
+                                 .op_state = {.op = op_id(2, 1),
+                                              .fate = JOURNAL_FATE_RETRY,
+                                              .may_exist = true,
+                                              .not_before_ms = 123456,
+                                              .reference = "",
+                                              .label = "",
+                                              .reason = "HTTP 503"}});
     state(99, 1, JOURNAL_FATE_DONE, ""); /* not ours */
     commit(JOURNAL_FRAME_FIRST | JOURNAL_FRAME_LAST);
     recall = recall_(&sum);
     assert_int_equal(sum.op_count, 3);
     assert_int_equal(sum.ops[0].incident->id.lo, 2);
-    assert_int_equal(sum.ops[0].fate, JOURNAL_FATE_OWED);
+    assert_int_equal(sum.ops[0].fate, JOURNAL_FATE_RETRY);
+    assert_true(sum.ops[0].may_exist);
+    assert_int_equal(sum.ops[0].not_before_ms, 123456);
     assert_string_equal(sum.ops[0].sink, "pager");
     assert_string_equal(sum.ops[0].incident->title, "two");
     assert_int_equal(sum.ops[1].incident->id.lo, 3);
+    assert_int_equal(sum.ops[1].fate, JOURNAL_FATE_OWED);
+    assert_false(sum.ops[1].may_exist);
     assert_int_equal(sum.ops[1].number, 1);
     assert_string_equal(sum.ops[1].incident->title, "three grew more");
     assert_int_equal(sum.ops[2].incident->id.lo, 5);
@@ -231,7 +243,8 @@ static void what_has_no_end_is_owed(void **unused)
     assert_int_equal(sum.ops_by_fate[JOURNAL_FATE_DONE], 1);
     assert_int_equal(sum.ops_by_fate[JOURNAL_FATE_TAKEN_IN], 5);
     assert_int_equal(sum.ops_by_fate[JOURNAL_FATE_INTENT], 1);
-    assert_int_equal(sum.ops_by_fate[JOURNAL_FATE_OWED], 2);
+    assert_int_equal(sum.ops_by_fate[JOURNAL_FATE_RETRY], 1);
+    assert_int_equal(sum.ops_by_fate[JOURNAL_FATE_OWED], 1);
     journal_recall_destroy(recall);
     end();
 }

@@ -10,6 +10,8 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <stdio.h>
+#include "sinks/outbox_queue.h" /* before the world, whose `core` its parameters would hide */
+
 #include "outbox_world.h"
 
 /* ---- O1 ---- */
@@ -193,6 +195,27 @@ static void O3_a_stalled_sink_delays_no_other_sink(void **state)
     assert_int_equal(counters(0).waiting, 50);
 }
 
+static void O3_a_budget_that_is_spent_and_a_time_to_stay_away_are_of_one_sink(void **state)
+{
+    static const char *const options[][2] = {{"rate_per_minute", "1"}, {"burst", "1"}};
+
+    (void)state;
+    begin_world(options, 2);
+    submit(1, 1, OP_OPEN, 0);
+    submit(2, 1, OP_OPEN, 0);
+    outbox_core_run(core);
+    assert_int_equal(fixture_sent_count, 1); /* one has spent what it may */
+    submit(1, 1, OP_OPEN, 1);
+    outbox_core_run(core);
+    assert_int_equal(fixture_sent_count, 2);
+    assert_string_equal(fixture_sent[1].url, "http://two.example/");
+    fixture_answer(0, 429, "", "3600"); /* and asks for an hour of peace */
+    submit(2, 1, OP_OPEN, 1);
+    outbox_core_run(core);
+    assert_int_equal(fixture_sent_count, 3);
+    assert_string_equal(fixture_sent[2].url, "http://two.example/");
+}
+
 static void O3_a_breaker_opens_for_its_sink_alone_and_closes_by_a_probe(void **state)
 {
     size_t sent;
@@ -363,6 +386,33 @@ static void O4_fold_resolved_drops_an_incident_of_which_nothing_was_sent(void **
     assert_true(sent_has(3, "\"kind\":\"resolve\""));
 }
 
+/* What the sink may have, whether it said so or fell silent, must be closed there. */
+static void O4_fold_resolved_keeps_what_may_have_been_taken(void **state)
+{
+    static const char *const options[][2] = {{"fold_resolved", "true"}};
+
+    (void)state;
+    for (int is_lost = 0; is_lost < 2; is_lost++) {
+        tear_down(NULL);
+        set_up(NULL);
+        begin_world(options, 1);
+        submit(1, 1, OP_OPEN, 0);
+        outbox_core_run(core);
+        if (is_lost)
+            fixture_fail(0, TRANSPORT_AFTER_FIRST_BYTE);
+        else
+            fixture_answer(0, 500, "", "");
+        submit(1, 2, OP_RESOLVE, 0); /* while the open waits for its next attempt */
+        assert_int_equal(counters(0).superseded, 0);
+        assert_true(run_until_sent(1, 10000));
+        assert_true(sent_has(1, "\"kind\":\"open\""));
+        fixture_answer(1, 200, "", "");
+        outbox_core_run(core);
+        assert_int_equal(fixture_sent_count, 3);
+        assert_true(sent_has(2, "\"kind\":\"resolve\""));
+    }
+}
+
 /* ---- O7: the bound itself is kept by outbox.c; what it counts comes from here ---- */
 
 static void O7_what_was_taken_is_given_back_to_the_byte(void **state)
@@ -383,6 +433,34 @@ static void O7_what_was_taken_is_given_back_to_the_byte(void **state)
     fixture_answer(0, 200, "", "");
     assert_int_equal(finished_ops, 10);
     assert_int_equal(finished_bytes, bytes);
+}
+
+/* ---- L6: counters() of outbox_world.h walks with each look ---- */
+
+static void L6_an_op_that_is_counted_and_not_there_is_found(void **state)
+{
+    struct error err = {""};
+
+    (void)state;
+    begin_world(NULL, 0);
+    submit(1, 1, OP_OPEN, 0); /* one in each place: under way, behind it, ready, waiting */
+    outbox_core_run(core);
+    submit(1, 2, OP_RESOLVE, 0);
+    submit(2, 1, OP_OPEN, 1);
+    outbox_core_run(core);
+    fixture_fail(1, TRANSPORT_CONNECT);
+    submit(3, 1, OP_OPEN, 1);
+    assert_true(outbox_core_check_walk(core, &err));
+    for (size_t sink = 0; sink < 2; sink++) {
+        core->queues[sink].counters.waiting++;
+        assert_false(outbox_core_check_walk(core, &err));
+        assert_string_equal(err.text, sink == 0 ? "L6 does not hold: 3 changes wait for sink one, "
+                                                  "and 2 are there"
+                                                : "L6 does not hold: 3 changes wait for sink two, "
+                                                  "and 2 are there");
+        core->queues[sink].counters.waiting--;
+    }
+    assert_true(outbox_core_check_walk(core, &err));
 }
 
 /* ---- the end ---- */
@@ -477,6 +555,7 @@ int main(void)
         TEST(O2_the_rate_budget_is_shared_by_all_incidents),
         TEST(O2_attempts_under_way_are_bounded),
         TEST(O3_a_stalled_sink_delays_no_other_sink),
+        TEST(O3_a_budget_that_is_spent_and_a_time_to_stay_away_are_of_one_sink),
         TEST(O3_a_breaker_opens_for_its_sink_alone_and_closes_by_a_probe),
         TEST(O3_what_waited_for_a_dead_sink_leaves_when_it_answers_again),
         TEST(O4_updates_merge_into_what_has_not_been_sent),
@@ -485,7 +564,9 @@ int main(void)
         TEST(O4_an_op_that_never_left_still_takes_updates_in),
         TEST(O4_opens_and_resolves_never_vanish),
         TEST(O4_fold_resolved_drops_an_incident_of_which_nothing_was_sent),
+        TEST(O4_fold_resolved_keeps_what_may_have_been_taken),
         TEST(O7_what_was_taken_is_given_back_to_the_byte),
+        TEST(L6_an_op_that_is_counted_and_not_there_is_found),
         TEST(at_the_end_what_failed_is_tried_once_more_at_once_past_a_breaker),
         TEST(at_the_end_a_time_that_the_sink_asked_for_stands),
         TEST(at_the_end_a_held_sink_is_left_alone),

@@ -226,6 +226,10 @@ static void O6_a_refused_credential_holds_the_whole_sink_and_kills_nothing(void 
     fixture_answer(fixture_sent_count - 1, 200, "", "");
     assert_false(counters(0).held);
     outbox_core_run(core);
+    /* Nor does the time of the hold count once it is over: 100 h are more than retry_hours. */
+    fixture_answer(fixture_sent_count - 1, 503, "", "");
+    assert_int_equal(counters(0).dead, 0);
+    assert_true(run_until_sent(fixture_sent_count, 10000));
     fixture_answer(fixture_sent_count - 1, 200, "", "");
     assert_int_equal(counters(0).done, 2);
 }
@@ -265,6 +269,29 @@ static void O6_an_uncertain_attempt_goes_out_unmarked_where_repeats_are_folded(v
     assert_true(sent_has(1, "\"possible_repeat\":false"));
     assert_int_equal(counters(0).uncertain, 1);
     assert_int_equal(counters(0).possible_repeats, 0);
+}
+
+/* Killed between the intent and its end: the sink may have it, and nobody there would know a repeat
+ * for one. What had no intent yet has not left. */
+static void O1_an_intent_found_at_start_is_marked_at_a_sink_that_folds_nothing(void **state)
+{
+    static const enum op_state states[] = {OP_INTENT, OP_UNCERTAIN, OP_PENDING};
+    uint64_t bytes;
+
+    (void)state;
+    begin_world(NULL, 0);
+    for (uint64_t i = 0; i < 3; i++) {
+        struct outbox_resumed left = {.op = fixture_op(i, 1, OP_OPEN, 0), .state = states[i]};
+        left.incident = left.op.incident->id;
+        assert_true(outbox_core_resume(core, &left, &bytes));
+        assert_true(fixture_sent_count > i || run_until_sent(i, 10000));
+        assert_int_equal(incident_of(i), i);
+        assert_int_equal(sent_has(i, "\"possible_repeat\":true"), states[i] != OP_PENDING);
+        fixture_answer(i, 200, "", "");
+    }
+    assert_int_equal(counters(0).uncertain, 2);
+    assert_int_equal(counters(0).possible_repeats, 2);
+    assert_int_equal(counters(0).done, 3);
 }
 
 static void O6_a_failure_before_the_first_byte_is_certain(void **state)
@@ -400,6 +427,7 @@ int main(void)
         TEST(O6_a_refused_credential_holds_the_whole_sink_and_kills_nothing),
         TEST(O6_an_uncertain_attempt_is_marked_at_a_sink_that_folds_nothing),
         TEST(O6_an_uncertain_attempt_goes_out_unmarked_where_repeats_are_folded),
+        TEST(O1_an_intent_found_at_start_is_marked_at_a_sink_that_folds_nothing),
         TEST(O6_a_failure_before_the_first_byte_is_certain),
         TEST(O6_a_2xx_without_the_expected_body_is_not_delivered),
         TEST(a_2xx_of_pagerduty_counts_only_with_its_own_words),

@@ -261,6 +261,30 @@ static void D3_class_c_waits_the_settle_time_before_it_looks_up_what_is_in_doubt
     assert_int_equal(counters(SNOW).uncertain, 1);
 }
 
+/* The settle time is the least; who asks for more gets it. */
+static void O5_a_creation_in_doubt_waits_as_long_as_the_sink_asks(void **state)
+{
+    uint64_t began_ns;
+
+    (void)state;
+    submit(7, 1, OP_OPEN, SNOW);
+    while (desk.request_count < 2)
+        assert_false(desk_run(core, 10));
+    for (size_t i = 0; i < DESK_ANSWERS_MAX; i++)
+        if (desk.answer[i].done != NULL) { /* of the creation: done, and not admitted */
+            desk.answer[i].status = 503;
+            snprintf(desk.answer[i].retry_after, sizeof(desk.answer[i].retry_after), "120");
+        }
+    assert_false(desk_run(core, 100));
+    assert_int_equal(counters(SNOW).uncertain, 1);
+    began_ns = fixture_mono_ns;
+    while (desk.request_count < 3)
+        assert_false(desk_run(core, 10));
+    assert_true(fixture_mono_ns - began_ns >= (120000 - 100) * UINT64_C(1000000));
+    assert_true(desk_run(core, HOUR_MS));
+    assert_int_equal(desk_count("snow.example", false), 1);
+}
+
 static void D3_a_second_ticket_of_another_owner_is_linked_closed_and_counted(void **state)
 {
     (void)state;
@@ -758,6 +782,7 @@ int main(void)
         TEST(D3_many_lies_in_a_row_leave_one_ticket),
         TEST(D3_random_lies_leave_one_ticket),
         TEST(D3_class_c_waits_the_settle_time_before_it_looks_up_what_is_in_doubt),
+        TEST(O5_a_creation_in_doubt_waits_as_long_as_the_sink_asks),
         TEST(D3_a_second_ticket_of_another_owner_is_linked_closed_and_counted),
         TEST(D3_a_look_up_behind_by_more_than_the_settle_time_costs_a_duplicate),
         TEST(a_ticket_that_no_look_up_shows_is_kept_and_counted),
