@@ -753,10 +753,9 @@ static void held_take(struct mute_stage *stage, struct links *links, struct imag
     read.op_count = image_take_u32(in);
     read.is_told = image_take_flag(in);
     read.is_behind = image_take_flag(in);
-    if (in->version >= 2)
-        read.suppressed_by = (uint8_t)image_take_below(in, 1 + MUTE_KIND_COUNT,
-                                                       "an incident is kept back by no mute");
-    if (in->version >= 2 && read.is_told == (read.suppressed_by > 0))
+    read.suppressed_by =
+        (uint8_t)image_take_below(in, 1 + MUTE_KIND_COUNT, "an incident is kept back by no mute");
+    if (read.is_told == (read.suppressed_by > 0))
         image_fail(in, "an incident is told of, and is not");
     read.latest = incident_load(in);
     if (read.latest != NULL && held_find(&stage->held, read.latest->id) != NULL)
@@ -840,20 +839,4 @@ void mute_stage_load(struct mute_stage *stage, int64_t now_ms, struct image_in *
         due_find(stage);
     }
     free(links.at);
-}
-
-void mute_stage_recount(struct mute_stage *stage)
-{
-    for (uint32_t i = 0; i <= stage->held.mask; i++) {
-        struct held *held = stage->held.slots[i];
-        if (held == NULL || held->is_told)
-            continue;
-        held->suppressed_by = 1 + MUTE_SILENCE;
-        for (const struct mute_link *link = held->links; link != NULL; link = link->next_of_held)
-            if (link->mutes) {
-                held->suppressed_by = (uint8_t)(1 + stage->places[link->place].mute->kind);
-                break;
-            }
-        stage->counts.suppressed[held->suppressed_by - 1]++;
-    }
 }

@@ -94,9 +94,6 @@ void mute_stage_switch(struct mute_stage *stage, const struct rules_version *ver
 void mute_stage_save(const struct mute_stage *stage, struct image_out *out);
 void mute_stage_load(struct mute_stage *stage, int64_t now_ms, struct image_in *in);
 
-/* Of an image that does not say who is suppressed by what: counts those that are open. */
-void mute_stage_recount(struct mute_stage *stage);
-
 /* All that begins or ends at or before `at_ms`. */
 void mute_stage_advance(struct mute_stage *stage, int64_t at_ms);
 

@@ -24,14 +24,12 @@
 #include "correlate/core.h"
 
 /* Of the bytes. Those of SNAPSHOT_VERSION_OLDEST are read as well (semantics C12):
- *   1  until incidents were counted by what suppresses them, and terms could be switched
  *   2  until what bounds take meanwhile stood in it
  *   3  until forms of one rule shared keys: of what is read from these no two do
  */
 enum {
     SNAPSHOT_VERSION = 4,
-    SNAPSHOT_VERSION_OLDEST = 1,
-    SNAPSHOT_TALLIES_1 = 47, /* rows of tally.inc that an image of version 1 has */
+    SNAPSHOT_VERSION_OLDEST = 2,
 };
 
 /* What stands before each part. */

@@ -1,6 +1,5 @@
 /* snapshot_load.c - a run that goes on from an image. See snapshot.h. */
 #include <errno.h>
-#include <limits.h>
 #include <stdlib.h>
 #include "correlate/alert_image.h"
 #include "correlate/blind.h"
@@ -26,8 +25,6 @@ static struct image_span head_take(struct engine *engine, size_t set_count, stru
         image_fail(in, "it was made with another seed of the hashes");
     if (image_take_u32(in) != engine->config.round_ms)
         image_fail(in, "it was made with another round");
-    if (in->version < 2 && image_take_u32(in) != engine->config.flap_start)
-        image_fail(in, "it was made with another flap.start");
     struct image_span span = {.from_ms = image_take_time(in)};
     span.to_ms = image_take_time(in);
     int64_t begin_ms = image_take_time(in);
@@ -141,10 +138,9 @@ static void rules_take(struct engine *engine, const struct image_sets *sets, str
 
     image_take_mark(in, SNAPSHOT_RULES);
     uint32_t generation = image_take_u32(in);
-    int64_t from_ms = image_take_any_time(in), terms_from_ms = INT64_MIN;
+    int64_t from_ms = image_take_any_time(in);
     struct engine_terms terms = engine->newest_rules->terms;
-    if (in->version >= 2)
-        terms_from_ms = terms_take(&terms, in);
+    int64_t terms_from_ms = terms_take(&terms, in);
     uint32_t count = image_take_count(in, sizeof(uint32_t));
     struct slot_read *read = memory_alloc((count + 1) * sizeof(*read));
     struct rule_slot_kept *kept = memory_alloc((count + 1) * sizeof(*kept));
@@ -191,11 +187,10 @@ static const size_t brought[] = {
 static void tallies_take(struct engine *engine, struct image_in *in)
 {
     struct tally *tally = &engine->workers[0].tally, read;
-    int rows = in->version < 2 ? SNAPSHOT_TALLIES_1 : INT_MAX;
 
 #define TALLY(name)                                                                                \
-    atomic_init(&read.name, rows > 0 ? image_take_u64(in) : 0);                                    \
-    tally_add(&engine->incident_tally.name, rows-- > 0 ? image_take_u64(in) : 0);
+    atomic_init(&read.name, image_take_u64(in));                                                   \
+    tally_add(&engine->incident_tally.name, image_take_u64(in));
 #include "correlate/tally.inc"
 #undef TALLY
     for (size_t i = 0; i < sizeof(brought) / sizeof(brought[0]); i++)
@@ -447,24 +442,6 @@ bool snapshot_rerun_look(struct engine *engine, int64_t *closed)
     return true;
 }
 
-/* An image of before says of no incident that closed whether anybody was told of it: it counts as
- * told. */
-static void suppressed_recount(struct engine *engine)
-{
-    const struct mute_counts *counts = &engine->mutes.counts;
-    struct tally *tally = &engine->incident_tally;
-
-    mute_stage_recount(&engine->mutes);
-    tally_add(&tally->suppressed_silence, counts->suppressed[MUTE_SILENCE]);
-    tally_add(&tally->suppressed_maintenance, counts->suppressed[MUTE_MAINTENANCE]);
-    tally_add(&tally->suppressed_inhibited, counts->suppressed[MUTE_INHIBIT]);
-    tally_add(&tally->announced, tally_get(&engine->workers[0].tally.opened) -
-                                     tally_get(&tally->suppressed_silence) -
-                                     tally_get(&tally->suppressed_maintenance) -
-                                     tally_get(&tally->suppressed_inhibited));
-    engine->mutes.counts = (struct mute_counts){0};
-}
-
 static void image_read(struct engine *engine, const struct image_sets *sets, struct image_in *in)
 {
     struct gone_list gone = {.all = {.at = NULL}};
@@ -483,8 +460,6 @@ static void image_read(struct engine *engine, const struct image_sets *sets, str
     composites_take(engine, sets, in);
     if (in->fault == NULL)
         mute_stage_load(&engine->mutes, span.to_ms, in);
-    if (in->fault == NULL && in->version < 2)
-        suppressed_recount(engine);
     if (in->fault == NULL && in->version > 2)
         gone_load(&gone, span.from_ms, span.to_ms, engine->config.round_ms, in);
     /* relaxed: nobody else is there yet. */

@@ -1,9 +1,10 @@
 /*
- * Aim (C12): a run goes on from an image of version 3, which was taken before forms of one rule
- * shared keys: each slot has the keys that it had. Method: live runs in which reloads give one rule
- * forms whose keys cannot be compared, so that each slot is a family of its own, as all were then;
- * of the image's bytes the families are taken out, and what is told from there on is held against
- * the run that was not broken off.
+ * Aim (C12): a run goes on from an image of the two versions before this one's, and refuses others
+ * by their number. Version 3 was taken before forms of one rule shared keys: each slot has the keys
+ * that it had. Version 2 says besides nothing of what bounds took while it was taken. Method: live
+ * runs in which reloads give one rule forms whose keys cannot be compared, so that each slot is a
+ * family of its own, as all were then; of the image's bytes that is taken out which came later, and
+ * what is told from there on is held against the run that was not broken off.
  */
 #include "correlate/image.h"
 #include "correlate/snapshot.h"
@@ -57,19 +58,35 @@ static void on_recovered(void *self)
     run.has_recovered = true;
 }
 
-/* The image as version 3 has it; how many slots there are. */
-static uint32_t make_version_3(struct bench_image *image)
+static void put_between(struct image_out *out, const struct bench_image *image, size_t from,
+                        size_t to)
 {
-    const uint32_t version = 3;
+    image_put(out, (const unsigned char *)image->at + from, to - from);
+}
+
+/* Where the mark stands, at or behind `from`; once in all. */
+static size_t mark_find(const struct bench_image *image, size_t from, const char *mark)
+{
+    const unsigned char *at = image->at, *end = at + image->bytes;
+    const unsigned char *found = memmem(at + from, image->bytes - from, mark, 4);
+
+    assert_non_null(found);
+    assert_null(memmem(found + 4, (size_t)(end - found) - 4, mark, 4));
+    return (size_t)(found - at);
+}
+
+/* The image as an older version has it; how many slots there are. */
+static uint32_t make_older(struct bench_image *image, uint32_t version)
+{
+    static const unsigned char nothing_gone[4];
     struct image_in in = {.at = image->at, .bytes = image->bytes};
     struct image_out out = {.bytes = {.at = NULL}};
-    unsigned char skipped[128];
+    unsigned char skipped[128], *bytes = image->at;
     size_t kept = 0;
 
     image_take_mark(&in, SNAPSHOT_HEAD);
-    memcpy((unsigned char *)image->at + in.used, &version, sizeof(version));
-    while (memcmp((unsigned char *)image->at + in.used, SNAPSHOT_RULES, 4) != 0)
-        image_take_u8(&in);
+    memcpy(bytes + in.used, &version, sizeof(version));
+    in.used = mark_find(image, in.used, SNAPSHOT_RULES);
     image_take_mark(&in, SNAPSHOT_RULES);
     image_take(&in, skipped, 4 + 8);                      /* generation, since when */
     image_take(&in, skipped, 16 + 4 + 8 + 8 + 4 + 4 + 8); /* terms */
@@ -77,13 +94,19 @@ static uint32_t make_version_3(struct bench_image *image)
     for (uint32_t s = 0; s < count; s++) {
         assert_true(image_take_flag(&in));
         image_take(&in, skipped, 4 + 4 + 4 + 4); /* rule, whether it is in force, since when */
-        image_put(&out, (unsigned char *)image->at + kept, in.used - kept);
-        assert_int_equal(image_take_u32(&in), s); /* else no image of version 3 was like this */
+        put_between(&out, image, kept, in.used);
+        assert_int_equal(image_take_u32(&in), s); /* else no older image was like this */
         kept = in.used;
         image_take(&in, skipped, SLOT_COUNTS * sizeof(uint64_t));
     }
     assert_null(in.fault);
-    image_put(&out, (unsigned char *)image->at + kept, image->bytes - kept);
+    if (version < 3) {
+        size_t end = mark_find(image, kept, SNAPSHOT_END);
+        assert_memory_equal(bytes + end - 4, nothing_gone, 4);
+        put_between(&out, image, kept, end - 4);
+        kept = end;
+    }
+    put_between(&out, image, kept, image->bytes);
     free(image->at);
     image->at = out.bytes.at;
     image->bytes = out.bytes.count;
@@ -128,12 +151,11 @@ static void go_on(struct bench *bench, const struct mark *marks)
     assert_true(run.has_recovered);
 }
 
-static void C12_a_run_goes_on_from_an_image_of_version_3(void **state)
+static void goes_on_from(uint32_t version)
 {
     static const char *const texts[] = {BY("resource", "first"), BY("resource, check", "second"),
                                         SILENT};
 
-    (void)state;
     for (int i = 0; i < FORMS; i++) {
         memset(&run, 0, sizeof(run));
         struct bench *bench = bench_create(texts[0]);
@@ -182,7 +204,7 @@ static void C12_a_run_goes_on_from_an_image_of_version_3(void **state)
         memcpy(marks, bench->mark, bench->mark_count * sizeof(*marks));
         assert_true(log[0] != '\0');
 
-        assert_int_equal(make_version_3(&run.image), 3);
+        assert_int_equal(make_older(&run.image, version), 3);
         go_on(bench, marks);
         pass_to(&life, life.now_ms + 1000);
         bench_stop(bench);
@@ -194,10 +216,47 @@ static void C12_a_run_goes_on_from_an_image_of_version_3(void **state)
     }
 }
 
+static void C12_a_run_goes_on_from_an_image_of_version_3(void **state)
+{
+    (void)state;
+    goes_on_from(3);
+}
+
+static void C12_a_run_goes_on_from_an_image_of_version_2(void **state)
+{
+    (void)state;
+    goes_on_from(2);
+}
+
+/* Of the versions that stand in it alone: nobody looks further. */
+static void C12_an_image_of_another_version_is_refused_by_its_number(void **state)
+{
+    static const uint32_t unknown[] = {0, 1, SNAPSHOT_VERSION + 1, UINT32_MAX};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(unknown) / sizeof(unknown[0]); i++) {
+        struct image_out out = {.bytes = {.at = NULL}};
+        struct error err = {""};
+        char says[200];
+
+        image_put_mark(&out, SNAPSHOT_HEAD);
+        image_put_u32(&out, unknown[i]);
+        assert_int_not_equal(engine_look_image(out.bytes.at, out.bytes.count, &err), 0);
+        snprintf(says, sizeof(says),
+                 "the image of the engine's state has version %" PRIu32
+                 ", and this tocsin reads 2 to %d",
+                 unknown[i], SNAPSHOT_VERSION);
+        assert_string_equal(err.text, says);
+        free(out.bytes.at);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(C12_a_run_goes_on_from_an_image_of_version_3),
+        cmocka_unit_test(C12_a_run_goes_on_from_an_image_of_version_2),
+        cmocka_unit_test(C12_an_image_of_another_version_is_refused_by_its_number),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
