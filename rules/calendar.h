@@ -26,7 +26,7 @@ enum {
     CALENDAR_EXCEPTIONS_MAX = 500,
     /* Days, times and values that are looked at while a set is read, of all its calendars: some
      * tenths of a second. One that opens every week takes a few hundred. */
-    CALENDAR_WORK_MAX = 20000000,
+    CALENDAR_WORK_MAX = 10000000,
 };
 
 /* 31 days: a longer window is two. */

@@ -131,7 +131,8 @@ static void read_rrule(struct calendar_reading *reading, int64_t start)
     reading->calendar->recurs = true;
     digest_bytes(reading, text.at, text.len);
     if (!recurrence_read(text, start, reading->build->calendar_work, &reading->calendar->rule,
-                         &fault))
+                         &fault) &&
+        *reading->build->calendar_work > 0) /* else told by has_steps_left() */
         REFUSE(reading, yaml_node_span(node, fault.from, fault.to), "%s", fault.why);
 }
 
@@ -439,11 +440,41 @@ static void read_intervals(struct calendar_reading *reading, const struct yaml_n
         read_interval(reading, node, &intervals[reading->calendar->interval_count++]);
 }
 
+/* Leaves as many steps of those of calendars as all of the set may still take; returns the others,
+ * to be given back. */
+static uint64_t steps_hold(const struct rule_build *build)
+{
+    uint64_t most = load_work_left(build->work) / LOAD_CALENDAR_STEP_NS, held = 0;
+
+    if (*build->calendar_work > most) {
+        held = *build->calendar_work - most;
+        *build->calendar_work = most;
+    }
+    return held;
+}
+
+/* Diagnoses that no steps are left, for want of calendars' or of all. */
+static bool has_steps_left(struct calendar_reading *reading, uint64_t held)
+{
+    const struct rule_build *build = reading->build;
+
+    if (*build->calendar_work > 0)
+        return true;
+    if (held > 0)
+        load_work_refuse(build->work, build->diag, reading->map->span);
+    else
+        diagnose(build->diag, reading->map->span, RECURRENCE_TOO_LONG);
+    spoil(reading);
+    return false;
+}
+
 bool calendar_read(const struct yaml_node *map, struct rule_build *build, struct calendar *out,
                    struct id128 *digest)
 {
     struct calendar_reading reading = {map, build, out, digest, true};
     const struct yaml_node *intervals = yaml_node_find(map, "time_intervals");
+    uint64_t held = steps_hold(build), before = *build->calendar_work;
+    bool opens;
 
     memset(out, 0, sizeof(*out));
     if (intervals != NULL)
@@ -451,10 +482,12 @@ bool calendar_read(const struct yaml_node *map, struct rule_build *build, struct
     else
         read_recurrence(&reading);
     out->rule.work = build->calendar_work;
-    if (reading.is_good && !calendar_opens(out) && *build->calendar_work > 0)
+    opens = reading.is_good && *build->calendar_work > 0 && calendar_opens(out);
+    load_work_add(build->work, LOAD_CALENDARS,
+                  (before - *build->calendar_work) * LOAD_CALENDAR_STEP_NS);
+    if (reading.is_good && has_steps_left(&reading, held) && !opens)
         REFUSE(&reading, map->span, "this maintenance window never opens");
-    if (reading.is_good && *build->calendar_work == 0)
-        REFUSE(&reading, map->span, RECURRENCE_TOO_LONG);
+    *build->calendar_work += held;
     out->rule.work = NULL;
     return reading.is_good;
 }

@@ -210,6 +210,13 @@ static void read_pattern(struct step_reading *reading, const struct yaml_node *n
         *reading->common.build->extract_work -= capture_work(deed->capture);
         return;
     }
+    load_work_add(reading->common.build->work, LOAD_EXTRACTS,
+                  (uint64_t)capture_work(deed->capture) * LOAD_EXTRACT_STEP_NS);
+    if (load_work_left(reading->common.build->work) == 0) {
+        load_work_refuse(reading->common.build->work, reading_diag(&reading->common), node->span);
+        reading_spoil(&reading->common);
+        return;
+    }
     digest_part(reading, "extract", node->text.at);
     reading->step->deed_count++;
 }

@@ -11,6 +11,8 @@
 #include "base/nearest.h"
 #include "rules/text_sort.h"
 
+enum { ROWS_AHEAD = 16 };
+
 static const char no_tenant[] = "default";
 
 /* All rows while they are read. */
@@ -119,6 +121,9 @@ static bool listing_finish(struct listing *listing)
         return false;
     }
     for (uint32_t r = 0; r < listing->count; r++) {
+        /* In the order of the keys each row lies somewhere else. */
+        if (r + ROWS_AHEAD < listing->count)
+            __builtin_prefetch(&listing->values[order[r + ROWS_AHEAD] * width]);
         struct id128 digest = row_digest(&listing->values[r * width], rule->by_count);
         rule->listed_digest.lo += digest.lo;
         rule->listed_digest.hi += digest.hi;
@@ -227,6 +232,8 @@ static bool take_sheet(void *self, const struct sheet *sheet, const struct scrip
     struct listing *listing = self;
     uint32_t column[RULE_BY_MAX];
 
+    load_work_add(listing->reading->build->work, LOAD_SHEETS,
+                  (uint64_t)sheet->row_count * LOAD_KEY_NS);
     if (!find_columns(listing, sheet, column) || !listing_begin(listing, sheet->row_count))
         return false;
     for (uint32_t r = 0; r < sheet->row_count; r++) {

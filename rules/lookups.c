@@ -104,6 +104,24 @@ static bool ends_with(struct text text, const char *end)
     return text.len > length && memcmp(text.at + text.len - length, end, length) == 0;
 }
 
+/* What a sheet takes that was read: to be sorted, to be found by its keys, to be compared with its
+ * next form. */
+static uint64_t sheet_ns(const struct sheet *sheet)
+{
+    uint64_t rows = sheet->row_count;
+
+    return rows * LOAD_ROW_NS + rows * sheet->column_count * LOAD_CELL_NS;
+}
+
+/* Diagnoses at the name of the file when nothing is left. */
+static bool has_work_left(const struct definition *definition, const struct yaml_node *file)
+{
+    const struct lookups *lookups = definition->lookups;
+
+    return load_work_left(lookups->work) > 0 ||
+           load_work_refuse(lookups->work, lookups->diag, file->span);
+}
+
 static bool read_text(struct definition *definition, bool is_json)
 {
     struct lookups *lookups = definition->lookups;
@@ -154,7 +172,10 @@ static bool read_file(struct definition *definition, const struct yaml_node *fil
     } else if (rc == 0) {
         definition->script = (struct script){path, text, bytes};
         definition->has_script = true;
-        is_good = read_text(definition, is_json) && take(definition);
+        load_work_add(lookups->work, LOAD_SHEETS, bytes * LOAD_SHEET_BYTE_NS);
+        is_good = has_work_left(definition, file) && read_text(definition, is_json);
+        load_work_add(lookups->work, LOAD_SHEETS, sheet_ns(&definition->sheet));
+        is_good = is_good && has_work_left(definition, file) && take(definition);
     }
     free(text);
     return is_good;
@@ -234,18 +255,30 @@ static bool is_whole(double real)
     return real >= -0x1p63 && real < 0x1p63 && (double)(int64_t)real == real;
 }
 
-/* The texts as numbers, each with those that can be equal to it. */
+static bool is_number(struct text text)
+{
+    struct value value = {.type = TYPE_TEXT, .text = text}, number;
+
+    return value_convert(TYPE_INT, &value, NULL, &number) == NULL ||
+           value_convert(TYPE_DOUBLE, &value, NULL, &number) == NULL;
+}
+
+/* The texts as numbers, each with those that can be equal to it; none unless all are numbers. */
 static bool add_numbers(struct definition *definition, struct named_set *set)
 {
     struct arena *arena = definition->lookups->arena;
     uint32_t count = set->texts.count;
-    double *reals = arena_alloc_many(arena, count + 1, sizeof(*reals));
-    int64_t *whole = arena_alloc_many(arena, count + 1, sizeof(*whole));
     uint32_t real_count = 0, whole_count = 0;
+    double *reals;
+    int64_t *whole;
 
+    /* Words are told by the last one nearly always, before there is memory for numbers. */
+    if (count > 0 && !is_number(set->texts.texts[count - 1]))
+        return true;
+    reals = arena_alloc_many(arena, count + 1, sizeof(*reals));
+    whole = arena_alloc_many(arena, count + 1, sizeof(*whole));
     if (reals == NULL || whole == NULL)
         return diagnose_memory(definition->lookups->diag) != NULL;
-    set->is_numbers = true;
     for (uint32_t i = 0; i < count; i++) {
         struct value text = {.type = TYPE_TEXT, .text = set->texts.texts[i]}, number;
         if (value_convert(TYPE_INT, &text, NULL, &number) == NULL) {
@@ -257,9 +290,10 @@ static bool add_numbers(struct definition *definition, struct named_set *set)
             if (is_whole(number.real))
                 whole[whole_count++] = (int64_t)number.real;
         } else {
-            set->is_numbers = false;
+            return true;
         }
     }
+    set->is_numbers = true;
     constants_sort(reals, real_count, TYPE_DOUBLE);
     constants_sort(whole, whole_count, TYPE_INT);
     set->reals = (struct constant_list){.count = real_count, .type = TYPE_DOUBLE, .reals = reals};

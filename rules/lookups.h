@@ -24,6 +24,7 @@
 
 #include "base/arena.h"
 #include "rules/constants.h"
+#include "rules/load_work.h"
 #include "rules/sheet.h"
 #include "rules/yaml_reader.h"
 
@@ -60,6 +61,7 @@ struct table {
 struct lookups {
     struct arena *arena; /* of the rule set */
     struct diagnostics *diag;
+    struct load_work *work; /* of the whole set */
     struct named_set *sets;
     struct table *tables;
     uint32_t count;

@@ -20,6 +20,23 @@ enum {
     SCRATCH_BYTES_MAX = 64 << 20,
 };
 
+/* A bound, or as much less as there is for all patterns. */
+static uint64_t bound_of(const struct pattern_choosing *choosing, uint64_t bound)
+{
+    return bound * choosing->most / PATTERN_SET_COST_MAX;
+}
+
+/* With what the patterns have cost. */
+static struct load_work work_of(const struct pattern_choosing *choosing)
+{
+    struct load_work work = choosing->work;
+
+    load_work_add(&work, LOAD_PATTERNS,
+                  LOAD_PATTERN_COST_NS *
+                      (choosing->cost + choosing->positions_cost + choosing->column_cost));
+    return work;
+}
+
 /* What building takes at most, in microseconds, by what was measured of many random patterns and of
  * those that are known to be the worst: reading a pattern and working at its table; vectorscan with
  * a pattern that has one, less if its ways hardly ever differ. */
@@ -99,7 +116,8 @@ static bool can_build(struct pattern_choosing *choosing, const struct pattern_en
     if (entry->automaton == NULL || is_alone)
         return false;
     cost = small_cost(entry, work);
-    if (choosing->column_cost + cost > PATTERN_COLUMN_COST_MAX || !vectorscan_takes(entry))
+    if (choosing->column_cost + cost > bound_of(choosing, PATTERN_COLUMN_COST_MAX) ||
+        !vectorscan_takes(entry))
         return false;
     choosing->column_cost += cost;
     return true;
@@ -127,14 +145,18 @@ static bool may_never_match(struct text text)
 static bool may_have_table(const struct pattern_choosing *choosing,
                            const struct pattern_entry *entry)
 {
-    uint64_t most = may_never_match(entry->text) ? PATTERN_SET_COST_MAX : PATTERN_TABLES_COST_MAX;
+    uint64_t bound = may_never_match(entry->text) ? PATTERN_SET_COST_MAX : PATTERN_TABLES_COST_MAX;
 
-    return choosing->cost + table_cost(AUTOMATON_WORK_MAX) <= most &&
+    return choosing->cost + table_cost(AUTOMATON_WORK_MAX) <= bound_of(choosing, bound) &&
            (choosing->failed_cost <= FAILED_COST_MAX || entry->places <= LARGE_PLACES_MAX);
 }
 
 static bool too_long(struct pattern_choosing *choosing, const struct pattern_entry *entry)
 {
+    struct load_work work = work_of(choosing);
+
+    if (choosing->most < PATTERN_SET_COST_MAX || load_work_left(&work) == 0)
+        return load_work_refuse(&work, choosing->diag, entry->span);
     diagnose(choosing->diag, entry->span,
              "the regular expressions up to here take too long to build: fewer, or simpler ones");
     return false;
@@ -149,7 +171,7 @@ static bool follow(struct pattern_choosing *choosing, struct pattern_entry *entr
     const struct positions *positions;
     uint32_t work, ns;
 
-    if (choosing->positions_cost >= PATTERN_POSITIONS_COST_MAX)
+    if (choosing->positions_cost >= bound_of(choosing, PATTERN_POSITIONS_COST_MAX))
         return too_long(choosing, entry);
     positions = positions_create(program, choosing->arena, choosing->scratch, &work);
     choosing->positions_cost += positions_cost(work);
@@ -181,9 +203,11 @@ static bool choose(struct pattern_choosing *choosing, struct pattern_entry *entr
 {
     bool tries_table;
     uint32_t work = 0;
+    struct load_work all;
 
     choosing->cost += program_cost(program);
-    if (choosing->cost > PATTERN_SET_COST_MAX)
+    all = work_of(choosing);
+    if (choosing->cost > PATTERN_SET_COST_MAX || load_work_left(&all) == 0)
         return too_long(choosing, entry);
     tries_table = may_have_table(choosing, entry);
     if (tries_table)
@@ -210,11 +234,21 @@ bool pattern_choose(struct pattern_choosing *choosing, struct pattern_entry *ent
     return program != NULL && choose(choosing, entry, program);
 }
 
-bool pattern_choosing_init(struct pattern_choosing *choosing, struct arena *arena,
-                           struct diagnostics *diag)
+/* How much is left tells how much each kind of answer may take. */
+static void know_work(struct pattern_choosing *choosing, const struct load_work *work)
+{
+    uint64_t left = load_work_left(work) / LOAD_PATTERN_COST_NS;
+
+    choosing->work = *work;
+    choosing->most = left < PATTERN_SET_COST_MAX ? left : (uint64_t)PATTERN_SET_COST_MAX;
+}
+
+bool pattern_choosing_init(struct pattern_choosing *choosing, const struct pattern_table *table,
+                           struct arena *arena, struct diagnostics *diag)
 {
     *choosing = (struct pattern_choosing){
         .arena = arena, .scratch = arena_create(SCRATCH_BYTES_MAX), .diag = diag};
+    know_work(choosing, &table->work);
     return choosing->scratch != NULL;
 }
 
@@ -266,6 +300,7 @@ static void take_up(struct pattern_choosing *choosing, const struct pattern_memo
     choosing->positions_cost = memory->positions_cost;
     choosing->failed_cost = memory->failed_cost;
     choosing->column_cost = memory->column_cost;
+    know_work(choosing, &memory->work);
 }
 
 static void remember(struct pattern_memory *memory, const struct pattern_choosing *choosing)
@@ -275,6 +310,7 @@ static void remember(struct pattern_memory *memory, const struct pattern_choosin
     memory->positions_cost = choosing->positions_cost;
     memory->failed_cost = choosing->failed_cost;
     memory->column_cost = choosing->column_cost;
+    memory->work = choosing->work;
     if (memory->count > 0)
         qsort(memory->refused, memory->count, sizeof(*memory->refused), order_keys);
 }
@@ -308,7 +344,7 @@ bool pattern_choices_check(const struct pattern_table *table, struct pattern_mem
     struct pattern_choosing choosing;
     bool is_good;
 
-    if (!pattern_choosing_init(&choosing, arena, diag))
+    if (!pattern_choosing_init(&choosing, table, arena, diag))
         return diagnose_memory(diag) != NULL;
     is_good = check_all(&choosing, table, memory);
     pattern_choosing_release(&choosing);

@@ -36,20 +36,24 @@ enum {
     /* Of those that others know, too, how many vectorscan is given: the rest are searched for one
      * by one. */
     PATTERN_COLUMN_COST_MAX = 250000,
+    /* Where the rest of a set leaves less than PATTERN_SET_COST_MAX (load_work.h), each of these
+     * bounds is less by as much of itself, and all together stay within what is left. */
 };
 
 /* What one set has cost so far, in microseconds. */
 struct pattern_choosing {
     struct arena *arena, *scratch; /* what answers lies in `arena` */
     struct diagnostics *diag;
+    struct load_work work;      /* of the rest of the set */
+    uint64_t most;              /* PATTERN_SET_COST_MAX, or what the rest left at first */
     uint64_t cost, column_cost; /* PATTERN_SET_COST_MAX, PATTERN_COLUMN_COST_MAX */
     uint64_t positions_cost;    /* PATTERN_POSITIONS_COST_MAX */
     uint64_t failed_cost;       /* of tables that came to nothing */
 };
 
-/* False when memory is short. Released in either case. */
-bool pattern_choosing_init(struct pattern_choosing *choosing, struct arena *arena,
-                           struct diagnostics *diag);
+/* For the patterns of a table. False when memory is short. Released in either case. */
+bool pattern_choosing_init(struct pattern_choosing *choosing, const struct pattern_table *table,
+                           struct arena *arena, struct diagnostics *diag);
 void pattern_choosing_release(struct pattern_choosing *choosing);
 
 /* Decides for `entry`, which searches: sets what answers for it, or nothing: then it stands in the

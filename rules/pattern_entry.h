@@ -37,6 +37,7 @@ struct pattern_table {
     struct pattern_entry **entries; /* by id */
     struct pattern_entry *slots[PATTERN_TABLE_SLOTS];
     struct text_pieces *part_pieces; /* of the parts, once the first part is asked for */
+    struct load_work work;           /* of the rest of the set */
 };
 
 /* Has it a database? */

@@ -15,11 +15,13 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include "base/hash.h"
+#include "rules/load_work.h"
 
 /* Zeros: nothing was looked at yet. */
 struct pattern_memory {
     bool is_filled;
     uint64_t cost, positions_cost, failed_cost, column_cost; /* of struct pattern_choosing */
+    struct load_work work;                                   /* of the rest of the set */
     uint32_t count;
     struct id128 *refused; /* ascending, by the patterns' texts; owned */
 };

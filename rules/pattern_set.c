@@ -192,7 +192,8 @@ static bool building_start(struct building *building)
     set->asked = arena_alloc_many(building->arena, room, sizeof(*set->asked));
     set->columns = arena_alloc_many(building->arena, room, sizeof(*set->columns));
     set->count = building->table->count;
-    return pattern_choosing_init(&building->choosing, building->arena, building->diag) &&
+    return pattern_choosing_init(&building->choosing, building->table, building->arena,
+                                 building->diag) &&
            building->sorted != NULL && building->pieces != NULL && set->asked != NULL &&
            set->columns != NULL && pattern_sources_create(&building->sources, room, scratch);
 }

@@ -15,6 +15,11 @@ struct pattern_table *pattern_table_create(struct arena *arena)
     return table;
 }
 
+void pattern_table_know_work(struct pattern_table *table, const struct load_work *work)
+{
+    table->work = *work;
+}
+
 static struct pattern_entry **slot_of(struct pattern_table *table, struct text column,
                                       struct text text)
 {

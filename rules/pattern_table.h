@@ -17,6 +17,7 @@
 
 #include "base/arena.h"
 #include "rules/diagnostics.h"
+#include "rules/load_work.h"
 #include "rules/pattern.h"
 
 enum {
@@ -30,6 +31,9 @@ struct pattern_table;
 
 /* Owner:  the arena, which has to outlive pattern_set_build() only. NULL when memory is short. */
 struct pattern_table *pattern_table_create(struct arena *arena);
+
+/* What the rest of the set takes, where patterns belong to one: they get what is left of it. */
+void pattern_table_know_work(struct pattern_table *table, const struct load_work *work);
 
 bool pattern_table_is_empty(const struct pattern_table *table);
 

@@ -56,6 +56,8 @@ struct loading {
     uint32_t deed_count;
     uint32_t extract_work;
     uint64_t calendar_work;
+    struct load_work work;
+    uint64_t text_bytes; /* of rule files */
     struct zone_book zones;
     struct patterns patterns;
     struct lookups lookups;
@@ -80,6 +82,7 @@ static bool loading_start(struct loading *loading, struct error *err)
     if (loading->set != NULL && loading->set->arena != NULL && loading->patterns.table != NULL) {
         loading->lookups.arena = loading->set->arena;
         loading->lookups.diag = &loading->diag;
+        loading->lookups.work = &loading->work;
         loading->patterns.set = (const struct pattern_set *const *)&loading->set->patterns;
         return true;
     }
@@ -107,10 +110,34 @@ static void tell_bound(struct loading *loading, struct span span, const struct a
     loading->is_over = true;
 }
 
+/* Of more files than one may have bytes, as many count: who has so many rules means them. */
+static void count_text(struct loading *loading, size_t bytes)
+{
+    uint64_t left = YAML_BYTES_MAX - loading->text_bytes;
+    uint64_t counted = bytes < left ? bytes : left;
+
+    loading->text_bytes += counted;
+    load_work_add(&loading->work, LOAD_RULES, counted * LOAD_TEXT_BYTE_NS);
+}
+
+/* False, when nothing is left; diagnosed, unless the rule itself was told to be wrong. */
+static bool count_rule(struct loading *loading, const struct yaml_node *node, uint32_t var_parts,
+                       bool is_good)
+{
+    load_work_add(&loading->work, LOAD_RULES,
+                  LOAD_RULE_NS + (uint64_t)var_parts * LOAD_VAR_PART_NS);
+    if (load_work_left(&loading->work) > 0)
+        return true;
+    if (is_good)
+        load_work_refuse(&loading->work, &loading->diag, node->span);
+    return false;
+}
+
 /* One entry of `rules:`; false when reading should stop. */
 static bool take_rule(struct loading *loading, const struct yaml_node *node,
                       struct rule_build *build)
 {
+    uint32_t var_parts = loading->var_parts;
     struct compiled_rule *rule;
     bool is_good;
 
@@ -132,6 +159,8 @@ static bool take_rule(struct loading *loading, const struct yaml_node *node,
                                      : diagnose_memory(&loading->diag) != NULL;
     tell_bound(loading, node->span, build->scratch);
     arena_destroy(build->scratch);
+    if (!count_rule(loading, node, loading->var_parts - var_parts, is_good))
+        return false;
     /* Mistakes that are not shown any more are counted. */
     if (!is_good)
         return !loading->diag.out_of_memory && !loading->is_over;
@@ -208,6 +237,7 @@ static void take_rules(struct loading *loading, const struct yaml_node *root)
         .deed_count = &loading->deed_count,
         .extract_work = &loading->extract_work,
         .calendar_work = &loading->calendar_work,
+        .work = &loading->work,
         .zones = &loading->zones,
         .patterns = &loading->patterns,
         .lookups = &loading->lookups,
@@ -278,6 +308,7 @@ static void take_script(struct loading *loading, const struct script *script)
     struct source_file *file;
     struct yaml_node *root = yaml_read(script, loading->kept, &loading->diag);
 
+    count_text(loading, script->bytes);
     tell_bound(loading, (struct span){script, 0, 0}, NULL);
     if (root == NULL || !check_root(loading, root))
         return;
@@ -376,6 +407,7 @@ static bool assemble(struct loading *loading)
         diagnose(&loading->diag, loading->first_file->root->span, "%s", fault);
         return false;
     }
+    pattern_table_know_work(loading->patterns.table, &loading->work);
     if (loading->is_checked)
         return loading->diag.listener == NULL ||
                pattern_choices_check(loading->patterns.table, loading->diag.listener->patterns,

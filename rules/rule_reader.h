@@ -4,6 +4,7 @@
 #ifndef RULES_RULE_READER_H
 #define RULES_RULE_READER_H
 
+#include "rules/load_work.h"
 #include "rules/program.h"
 #include "rules/rule_set.h"
 #include "rules/title.h"
@@ -63,6 +64,7 @@ struct rule_build {
     uint32_t *deed_count;    /* entries of extract, set and remove, of a set */
     uint32_t *extract_work;  /* of their patterns */
     uint64_t *calendar_work; /* see recurrence.h; of all calendars of a set */
+    struct load_work *work;  /* of all of a set */
     struct zone_book *zones; /* of all calendars of a set */
     struct patterns *patterns;
     struct lookups *lookups;

@@ -71,6 +71,9 @@ static bool make_room(struct sheet *sheet)
 {
     uint32_t room = sheet->room > 0 ? 2 * sheet->room : ROWS_MIN;
 
+    if (sheet->room == 0 && sheet->rows_expected > room)
+        room = sheet->rows_expected;
+
     sheet->row_place = enlarge(sheet, sheet->row_place, sizeof(uint32_t), room);
     if (sheet->row_place == NULL)
         return diagnose_memory(sheet->diag) != NULL;
@@ -89,6 +92,14 @@ static bool is_too_large(const struct sheet *sheet, uint64_t rows, uint64_t colu
         return false;
     diagnose(sheet->diag, at, "more than %d cells", SHEET_CELLS_MAX);
     return true;
+}
+
+void sheet_expect_rows(struct sheet *sheet, uint64_t rows)
+{
+    uint32_t columns = sheet->column_count > 0 ? sheet->column_count : 1;
+
+    sheet->rows_expected =
+        rows < SHEET_CELLS_MAX / columns ? (uint32_t)rows : SHEET_CELLS_MAX / columns;
 }
 
 bool sheet_add_row(struct sheet *sheet, struct span at)

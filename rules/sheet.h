@@ -37,6 +37,7 @@ struct sheet {
     struct text *cells[SHEET_COLUMNS_MAX]; /* by row; `at` is NULL where a cell is missing */
     uint32_t *row_place;                   /* byte of the script at which a row begins */
     uint32_t room;                         /* rows for which there is memory */
+    uint32_t rows_expected;                /* what memory is taken for at first */
     struct arena *arena;
     struct diagnostics *diag;
 };
@@ -60,6 +61,9 @@ const char *sheet_columns_hint(const struct text *column, uint32_t count, struct
 /* For readers: one row more, of missing cells.
  * Errors: false, diagnosed at the place. */
 bool sheet_add_row(struct sheet *sheet, struct span at);
+
+/* For readers: memory for so many rows at once, if there may be as many; a wish. */
+void sheet_expect_rows(struct sheet *sheet, uint64_t rows);
 
 /* A column, found or added; SHEET_COLUMNS_MAX, diagnosed, when there are too many. */
 uint32_t sheet_add_column(struct sheet *sheet, struct text name, struct span at);

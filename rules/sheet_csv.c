@@ -111,6 +111,18 @@ static bool take_cell(struct csv *csv, uint32_t column, struct text cell, uint32
     return true;
 }
 
+/* What is left: as many rows, or a few more, where a quoted cell has a line end in it. To count
+ * them is far less work than to move a table each time when it has grown out of its memory. */
+static uint64_t count_lines(const struct csv *csv)
+{
+    const char *at = csv->text + csv->at, *end = csv->text + csv->end;
+    uint64_t count = 1;
+
+    for (; (at = memchr(at, '\n', (size_t)(end - at))) != NULL; at++)
+        count++;
+    return count;
+}
+
 bool sheet_read_csv(const struct script *script, struct arena *arena, struct diagnostics *diag,
                     struct sheet *out)
 {
@@ -126,6 +138,7 @@ bool sheet_read_csv(const struct script *script, struct arena *arena, struct dia
         return fail(&csv, csv.at, csv.at, "the file is empty: the first row names the columns");
     if (!read_row(&csv, take_name))
         return false;
+    sheet_expect_rows(out, count_lines(&csv));
     while (csv.at < csv.end) {
         if (out->column_count > 1 && is_line_end(&csv)) { /* an empty line is no row */
             csv.at += csv.text[csv.at] == '\r';

@@ -88,9 +88,9 @@ cases = [
      0, "ok"),
     ("texts made", check, fill(lambda i: rule(i, "+".join(["message"] * 60) + ' == "x"'), "rules:\n"), 0, "ok"),
     ("classes of any script", check, fill(lambda i: rule(i, 'message.matches(r"%s")' % "".join(
-        "[\\pL%s]" % chr(0x4e00 + i + j) for j in range(90))), "rules:\n", most=4000), 78, "too long to build"),
+        "[\\pL%s]" % chr(0x4e00 + i + j) for j in range(90))), "rules:\n", most=4000), 78, "too long to"),
     ("groups in groups", check, fill(lambda i: rule(i, 'message.matches(r"%s%s%s%d")' % (
-        "(" * 45, "|".join("abcdefgh"[j % 8] for j in range(200)), "!)" * 45, i)), "rules:\n"), 78, "too long to build"),
+        "(" * 45, "|".join("abcdefgh"[j % 8] for j in range(200)), "!)" * 45, i)), "rules:\n"), 78, "too long to"),
     ("extracts of any script", check, fill(lambda i: "- id: e%d\n  extract:\n" % i + "".join(
         "  - {from: message, pattern: '(?i)(?P<a>%s)%d'}\n" % ("".join("[\\pL\\pN%c]?" % (97 + k) for k in range(20)), j)
         for j in range(50)), "enrich:\n", most=200), 78, "take too long to read"),
@@ -131,9 +131,9 @@ cases = [
     ("too long together", sigma_in, fill(lambda i: sigma(i, "X: %d" % i), most=20000), 65, "more than 10000 rules"),
     ("long gaps of Sigma", sigma_in, fill(lambda i: sigma(i, "X|re: '(?i)abcdef%d.{1,30}ghijkl[a-z]{1,20}mnopqr'"
                                                           % i), most=2000), 0, "2000 carried over"),
-    ("letters of any script", sigma_in, fill(lambda i: sigma(i, "X|re: '(?i)\\pL%d'" % i), most=8000), 1, "too long to build"),
+    ("letters of any script", sigma_in, fill(lambda i: sigma(i, "X|re: '(?i)\\pL%d'" % i), most=8000), 1, "too long to"),
     ("wildcards", sigma_in, fill(lambda i: sigma(i, "X: [%s]" % ",".join("'a*b%d*c'" % (60 * i + j) for j in range(60))),
-                                 most=1500), 1, "too long to build"),
+                                 most=1500), 1, "too long to"),
     ("refused ones", sigma_in, fill(lambda i: sigma(i, "X|re: 'a(?=b)%d'" % i), most=9000), 1, "0 carried over"),
     ("receivers", alert_in, fill(lambda i: "  - {receiver: x%d, matchers: ['a=\"%d\"']}\n" % (i, i), routes, most=999) + fill(
         lambda i: "- {name: r%d}\n" % i, "receivers:\n", 3 << 20, 130000), 65, "more than 20000 things"),
@@ -161,12 +161,32 @@ def words(name, head, count, step, form="%x"):
 
 
 def listed(i, file="hosts.csv"):
-    return ("- {id: e%d, where: 'check == \"a\"', by: [host], max_keys: 10000000, expect: {every: 1h, "
+    return ("- {id: e%s, where: 'check == \"a\"', by: [host], max_keys: 10000000, expect: {every: 1h, "
             "keys: {file: %s}}, incident: {title: t}, close: cleared()}\n" % (i, file))
 
 
 def set_of(name, file):
     return "  %s: {file: %s, column: k}\n" % (name, file)
+
+
+def mixture(patterns, conditions=1000, windows=0):
+    """Two large files, patterns, conditions and calendars, each within bounds of its own."""
+    sides = " && ".join('(value > %d || value < %d || check == "c%d")' % (i, -i, i) for i in range(1, 20))
+    return ("sets:\n" + set_of("s", "words.csv") + set_of("t", "others.csv") + "rules:\n" + rule(0, "host in s || host in t")
+            + "".join(rule(10000 + i, 'message.matches(r"user%d .{1,100}failed")' % i) for i in range(patterns))
+            + "".join(rule(20000 + i, sides) for i in range(conditions))
+            + (maintenance("start: 2026-01-04T02:00, duration: 1h, rrule: FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=29;BYDAY=MO", windows)
+               if windows else ""))
+
+
+def large_set():
+    """What nobody is to be refused: 10,000 rules, 200 of them with patterns, a table of 100,000 rows, 1,000 calendars."""
+    return ("tables: {owners: {file: owners.csv, key: host}}\nrules:\n"
+            + "".join(rule(i, 'owners[host].team == "t%d" && check == "disk%d" && severity >= MAJOR' % (i % 50, i))
+                      for i in range(9800))
+            + "".join(rule(20000 + i, 'message.matches(r"(?i)(disk|volume) [a-z]+%d (failed|degraded)")' % i) for i in range(200))
+            + maintenance(lambda i: "start: 2026-01-04T02:00, duration: 4h, rrule: \"FREQ=WEEKLY;BYDAY=SU\", timezone: "
+                          + zones[i % len(zones)]))
 
 
 words("hosts.csv", "host", 1208000, 2654435761)
@@ -178,6 +198,9 @@ with open("large.csv", "w") as to:  # more than a file may have
     to.write("k\n" + "%x\n" % (1 << 20) * 1400000)
 with open("damaged.csv", "w") as to:
     to.write("host\n" + "abcdef\n" * 1000000 + "a,b\n")
+with open("owners.csv", "w") as to:
+    to.write("host,team,site,tier,mail\n" + "".join("host%06d,t%d,site%d,gold,team%d@example.org\n" % (i, i % 50, i % 20, i % 50)
+                                                  for i in range(100000)))
 with open("few.csv", "w") as to:  # as many cells as there may be, the same words again and again
     to.write("k\n" + "".join("%x\n" % (i * 2654435761 % 4096) for i in range(2097152)))
 cases += [
@@ -196,6 +219,12 @@ cases += [
      "No such file"),
     ("a file of 200 sets", check, "sets:\n" + "".join(set_of("s%d" % i, "words.csv") for i in range(200)) + "rules:\n"
      + rule(0, "host in s1"), 78, "each as often as it is named, 16 MiB"),
+    ("a mixture", check, mixture(3000), 0, "ok"),
+    ("a mixture of more patterns", check, mixture(8000), 78, "files of sets, tables and keys 0.32 s"),
+    ("a mixture of calendars", check, mixture(0, 2000, 1000), 78, "calendars 0."),
+    ("keys and long conditions", check, fill(lambda i: rule(i, "value > " + "+".join(["1"] * 60)),
+                                             "rules:\n" + listed("a") + listed("b")), 78, "files of sets, tables and keys 0."),
+    ("a large set", check, large_set(), 0, "ok"),
     ("sets of numbers", check, "sets:\n" + set_of("s", "numbers.csv") + set_of("t", "numbers.csv") + "rules:\n"
      + rule(0, "value in s || value in t"), 0, "ok"),
     ("sets of words that begin alike", check, "sets:\n" + set_of("s", "long.csv") + set_of("t", "long.csv") + "rules:\n"
