@@ -211,6 +211,17 @@ static uint64_t intake_low(const struct journal_summary *sum, const struct snaps
     return 0;
 }
 
+/* The first frame of the intake log that a start from it needs; 0: all of it. */
+static uint64_t intake_frame(const struct durable *durable, const struct snapshot_facts *facts,
+                             const struct journal_summary *sum)
+{
+    const struct durable_options *options = &durable->options;
+
+    return options->intake_floor != NULL
+               ? options->intake_floor(options->self, intake_low(sum, facts))
+               : 0;
+}
+
 /* The shared store is to have it too, with all that a start from it asks for. */
 void durable_tell_image(struct durable *durable, uint64_t number,
                         const struct snapshot_facts *facts, const struct journal_summary *sum)
@@ -230,12 +241,14 @@ void durable_tell_image(struct durable *durable, uint64_t number,
     for (uint32_t i = 0; i < facts->kept_count; i++)
         vector_add(&blobs) = facts->kept[i];
     snapshot_file_path(&snapshots->folder, number, path);
-    unit_image(durable->options.unit, &(struct mirror_image){.path = path,
-                                                             .number = number,
-                                                             .known = facts->known.frame,
-                                                             .frame = facts->frame,
-                                                             .blobs = blobs.at,
-                                                             .blob_count = blobs.count});
+    unit_image(durable->options.unit,
+               &(struct mirror_image){.path = path,
+                                      .number = number,
+                                      .known = facts->known.frame,
+                                      .frame = facts->frame,
+                                      .intake = intake_frame(durable, facts, sum),
+                                      .blobs = blobs.at,
+                                      .blob_count = blobs.count});
     free(blobs.at);
 }
 

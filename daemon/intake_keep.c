@@ -11,7 +11,12 @@
 #include "daemon/silences.h"
 #include "daemon/unit.h"
 
-enum { CHECKPOINTS_PER_SEGMENT = 8 };
+enum {
+    /* A checkpoint comes at most so often, and takes at most such a part of the log. */
+    CHECKPOINTS_PER_SEGMENT = 64,
+    CHECKPOINT_SHARE = 8,
+    RECORD_BYTES = 40, /* of one without its texts */
+};
 
 struct intake_keep {
     struct intake_keep_options options;
@@ -21,8 +26,9 @@ struct intake_keep {
     pthread_mutex_t lock;
     /* Under the lock: */
     bool has_checkpoint, is_wanted;
-    uint64_t checkpoint;          /* its position */
-    uint64_t bytes;               /* of records since */
+    uint64_t checkpoint; /* its position */
+    uint64_t bytes;      /* of records since */
+    uint64_t its_bytes;
     _Atomic uint64_t checkpoints; /* relaxed: a report */
 };
 
@@ -50,10 +56,12 @@ void intake_keep_read(struct intake_keep *keep, const struct intake_record *reco
 {
     silences_take(&keep->silences, record);
     pthread_mutex_lock(&keep->lock);
-    keep->bytes += record->body.len;
+    keep->bytes +=
+        RECORD_BYTES + record->who.len + record->from.len + record->what.len + record->body.len;
     if (record->kind == INTAKE_CHECKPOINT) {
         keep->has_checkpoint = true;
         keep->checkpoint = record->position;
+        keep->its_bytes = record->body.len;
         keep->bytes = 0;
     }
     pthread_mutex_unlock(&keep->lock);
@@ -132,7 +140,8 @@ static uint64_t needed_from(struct intake_keep *keep, uint64_t low)
     bool asks;
 
     pthread_mutex_lock(&keep->lock);
-    asks = keep->bytes >= keep->options.segments->segment_bytes / CHECKPOINTS_PER_SEGMENT;
+    asks = keep->bytes >= keep->options.segments->segment_bytes / CHECKPOINTS_PER_SEGMENT &&
+           keep->bytes >= keep->its_bytes * CHECKPOINT_SHARE;
     keep->is_wanted |= asks;
     if (keep->has_checkpoint)
         position = keep->checkpoint < low ? keep->checkpoint : low;

@@ -374,6 +374,10 @@ static const struct metric rows[] = {
      "Times that the shared store went away."},
     {"tocsin_shared_images_total", COUNTER, D(U64, shared_images),
      "Snapshots that the shared store was given: a take-over goes on from the newest."},
+    {"tocsin_shared_journal_frames", GAUGE, D(U64, shared_held_journal),
+     "Frames of the journal that the shared store holds: those before its images go."},
+    {"tocsin_shared_intake_frames", GAUGE, D(U64, shared_held_intake),
+     "Frames of the intake log that it holds: those that no start from its images needs go."},
     {"tocsin_shared_anew_total", COUNTER, D(U64, shared_anews),
      "Times that it had forgotten the unit, and was given all of it anew."},
 

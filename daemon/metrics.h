@@ -78,6 +78,7 @@ struct metrics {
         double unit_lease_seconds; /* NaN: none */
         uint64_t unit_fence, shared_frames, shared_bytes, shared_owed, shared_open;
         uint64_t shared_aways, shared_anews, shared_images;
+        uint64_t shared_held_journal, shared_held_intake;
         bool is_unit_owner, is_shared_up, is_catching_up;
         bool is_ready;
     } daemon;

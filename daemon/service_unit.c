@@ -33,6 +33,8 @@ void service_read_unit(struct unit *unit, struct daemon_counters *to)
     to->shared_aways = counters.mirror.aways;
     to->shared_anews = counters.mirror.anews;
     to->shared_images = counters.mirror.images;
+    to->shared_held_journal = counters.mirror.held[SHARED_JOURNAL];
+    to->shared_held_intake = counters.mirror.held[SHARED_INTAKE];
 }
 
 /* ---- what it is asked ---- */

@@ -50,8 +50,8 @@ struct unit {
     bool has_thread;
     bool was_answered, has_followed; /* these and the next are the thread's own */
     uint64_t next_follow_ns;
-    uint64_t copied; /* frames of the journal that came from the store while it stood by */
-    int waker;       /* of the thread */
+    uint64_t copied[SHARED_LOGS]; /* frames that came from the store while it stood by */
+    int waker;                    /* of the thread */
     uint64_t began_ns;
 
     pthread_mutex_t lock;
@@ -277,7 +277,7 @@ static bool own(struct unit *unit, uint64_t taken_ns, enum shared_verdict *verdi
         .log = {&unit->log[SHARED_JOURNAL], &unit->log[SHARED_INTAKE]},
         .blobs = unit->blobs,
         .lease_ms = (unsigned)unit->options.config->shared.lease_ms,
-        .copied = unit->copied,
+        .copied = {unit->copied[SHARED_JOURNAL], unit->copied[SHARED_INTAKE]},
         .kept_ns = &taken_ns,
         .must_stop = asked_to_stop,
         .self = unit};
@@ -336,9 +336,11 @@ static int64_t follow(struct unit *unit)
     const struct unit_join_config config = {
         .log = {&unit->log[SHARED_JOURNAL], &unit->log[SHARED_INTAKE]},
         .blobs = unit->blobs,
-        .keep = {.keep_ms = unit->options.config->data.journal_keep_ms,
-                 .bytes_max = (uint64_t)unit->options.config->data.journal_bytes_max},
-        .copied = unit->copied,
+        .keep = {{.keep_ms = unit->options.config->data.journal_keep_ms,
+                  .bytes_max = (uint64_t)unit->options.config->data.journal_bytes_max},
+                 {.keep_ms = unit->options.config->intake.keep_ms,
+                  .bytes_max = (uint64_t)unit->options.config->intake.bytes_max}},
+        .copied = {unit->copied[SHARED_JOURNAL], unit->copied[SHARED_INTAKE]},
         .kept_ns = &ignored_ns,
         .must_stop = asked_to_stop,
         .self = unit};
@@ -354,7 +356,8 @@ static int64_t follow(struct unit *unit)
     unit->next_follow_ns = began_ns + took_ns + rest_ns;
     if (verdict == SHARED_FINE) {
         tell_aside(&joined);
-        unit->copied = joined.owed[SHARED_JOURNAL] == 0 ? joined.ends.of[SHARED_JOURNAL].number : 0;
+        for (enum shared_log which = 0; which < SHARED_LOGS; which++)
+            unit->copied[which] = joined.owed[which] == 0 ? joined.ends.of[which].number : 0;
     }
     if (verdict == SHARED_FINE && joined.image > 0)
         log_event(LOG_DEBUG, "image_taken", log_number("frame", (int64_t)joined.image));

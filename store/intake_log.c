@@ -20,7 +20,7 @@ enum {
     FRAME_BYTES = 1 << 20, /* beyond this no further post is taken into one */
     FRAME_KIND = 1,
     PREPARE_BYTES = 256 << 10,
-    PLACE_BYTES = 16 << 10, /* between two places that are known by heart */
+    PLACE_BYTES = 4 << 10, /* between two places that are known by heart */
     LOOK_MS = 10,
     SLEEP_MS = 1000,
 };

@@ -216,40 +216,63 @@ void mirror_ends_are(struct mirror *mirror, const struct unit_ends *ends)
 /* How a store begins that has nothing of the unit. */
 static void look_at_beginning(struct mirror *mirror)
 {
-    struct shared_end base = {0, 0};
+    struct shared_end base;
     struct error ignored; /* what cannot be read is said by who reads it */
 
-    unit_journal_base(mirror->config.log[SHARED_JOURNAL], &base, &ignored);
-    mirror->must_begin = base.number > 0;
+    mirror->must_begin = false;
+    for (enum shared_log which = 0; which < SHARED_LOGS; which++)
+        mirror->must_begin |=
+            unit_log_base(mirror->config.log[which], &base, &ignored) == 0 && base.number > 0;
     mirror->is_owed = mirror->must_begin;
 }
 
-/* With the frame that the chain is known behind; what was before it is in the image that follows.
- */
-static enum shared_verdict begin_behind(struct mirror *mirror, struct error *err)
+/* With the frame that the chain is known behind; what was before it is in the image that follows,
+ * or by that not needed. The journal is the first, and with it the store forgets all else. */
+static enum shared_verdict begin_log(struct mirror *mirror, enum shared_log which,
+                                     struct error *err)
 {
     struct shared_end base;
     struct segment_frame frame;
-    enum shared_verdict verdict = SHARED_DAMAGED;
+    enum shared_verdict verdict;
 
-    if (unit_journal_base(mirror->config.log[SHARED_JOURNAL], &base, err) != 0)
+    if (unit_log_base(mirror->config.log[which], &base, err) != 0)
         return SHARED_DAMAGED;
-    mirror->ends.of[SHARED_JOURNAL].number = base.number > 0 ? base.number - 1 : 0;
-    verdict = next_frame(mirror, SHARED_JOURNAL, &frame, err);
+    if (base.number == 0)
+        return which == SHARED_JOURNAL ? shared_store_clear(mirror->store, err) : SHARED_FINE;
+    mirror->ends.of[which].number = base.number - 1;
+    verdict = next_frame(mirror, which, &frame, err);
+    if (verdict != SHARED_FINE)
+        return verdict;
+    const struct shared_frame same = {frame.number, frame.kind, {frame.payload, frame.bytes}};
+    if (frame.number > base.number)
+        base = shared_end_after(base, &same);
+    verdict = which == SHARED_JOURNAL
+                  ? shared_store_begin(mirror->store, &same, base, err)
+                  : shared_store_begin_log(mirror->store, which, &same, base, err);
     if (verdict == SHARED_FINE) {
-        const struct shared_frame same = {frame.number, frame.kind, {frame.payload, frame.bytes}};
-        if (frame.number > base.number)
-            base = shared_end_after(base, &same);
-        verdict = shared_store_begin(mirror->store, &same, base, err);
+        mirror->ends.of[which] = base;
+        mirror_trim_to(mirror, which, base.number);
     }
+    return verdict;
+}
+
+/* Broken off anywhere, all of it comes again. */
+static enum shared_verdict begin_behind(struct mirror *mirror, struct error *err)
+{
+    enum shared_verdict verdict = SHARED_FINE;
+
+    mirror->ends = (struct unit_ends){.of = {{0, 0}}};
+    for (enum shared_log which = 0; verdict == SHARED_FINE && which < SHARED_LOGS; which++)
+        verdict = begin_log(mirror, which, err);
     if (verdict != SHARED_FINE) {
-        walk_end(mirror, SHARED_JOURNAL);
+        for (enum shared_log which = 0; which < SHARED_LOGS; which++)
+            walk_end(mirror, which);
         mirror_ends_are(mirror, &(struct unit_ends){.of = {{0, 0}}});
         return verdict;
     }
     mirror->must_begin = false;
-    mirror->trimmed = mirror->trim_to = base.number;
-    mirror_ends_are(mirror, &(struct unit_ends){.of = {[SHARED_JOURNAL] = base}});
+    const struct unit_ends ends = mirror->ends;
+    mirror_ends_are(mirror, &ends);
     return SHARED_FINE;
 }
 
@@ -514,6 +537,11 @@ void mirror_counters(const struct mirror *mirror, struct mirror_counters *out)
     *out = mirror->counters;
     out->state = mirror->state;
     out->owed = frames_owed(mirror);
+    for (enum shared_log which = 0; which < SHARED_LOGS; which++)
+        out->held[which] =
+            self->put[which] >= out->first[which] && self->put[which] > 0
+                ? self->put[which] - (out->first[which] > 0 ? out->first[which] - 1 : 0)
+                : 0;
     pthread_mutex_unlock(&self->lock);
     out->lease_left_ms = (int64_t)(until - host_mono_ns()) / 1000000;
 }
@@ -536,8 +564,10 @@ int mirror_create(const struct mirror_config *config, struct shared_store *store
     mirror->upload.fd = -1;
     if (!config->is_alone && config->from.of[SHARED_JOURNAL].number == 0)
         look_at_beginning(mirror);
-    else if (unit_anchor_read(config->log[SHARED_JOURNAL], &anchor, err) == 0)
-        mirror->known = anchor.number; /* what it was given before */
+    else
+        for (enum shared_log which = 0; which < SHARED_LOGS; which++)
+            if (unit_anchor_read(config->log[which], &anchor, err) == 0)
+                mirror->known[which] = anchor.number; /* what it was given before */
     mirror_ends_are(mirror, &config->from);
     memcpy(mirror->durable, mirror->put, sizeof(mirror->durable));
     for (enum shared_log which = 0; which < SHARED_LOGS; which++)

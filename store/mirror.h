@@ -17,8 +17,8 @@
  *   fenced  another owner has been there: nothing leaves any more, the run has to end
  *
  * Snapshots go there as images (store/shared_image.h), a chunk between two frames, and the store
- * forgets what the journal has before: so it holds two images at most, and what came since. They
- * take a small share of the time.
+ * forgets what the journal has before, and of the intake log what no start from them needs: so it
+ * holds two images at most, and what came since. They take a small share of the time.
  *
  * A store that has forgotten the unit, or holds something else, gets everything anew from the first
  * frames that the logs have, or the journal from the newest snapshot on with its image: as long as
@@ -97,6 +97,8 @@ struct mirror_image {
     uint64_t number;           /* of the snapshot */
     uint64_t known;            /* frame of the journal up to which it knows it */
     uint64_t frame;            /* it rests on frames up to this one, which are durable */
+    uint64_t intake;           /* the first frame of the intake log that a start from it needs;
+                                  0: all of it */
     const struct id128 *blobs; /* that a start from it needs */
     size_t blob_count;
 };
@@ -119,13 +121,15 @@ enum mirror_leave mirror_may_leave(const struct mirror *mirror, bool folds);
 
 struct mirror_counters {
     enum mirror_state state;
-    uint64_t frames, bytes;   /* that it was given, of both logs */
-    uint64_t owed;            /* frames */
-    uint64_t renewals, aways; /* of the lease; times that it went away */
-    uint64_t anews;           /* times that it got everything anew */
-    uint64_t images;          /* that it was given */
-    uint64_t open;            /* incidents that were put there as open, and taken out */
-    int64_t lease_left_ms;    /* negative: over for so long */
+    uint64_t frames, bytes;      /* that it was given, of both logs */
+    uint64_t owed;               /* frames */
+    uint64_t renewals, aways;    /* of the lease; times that it went away */
+    uint64_t anews;              /* times that it got everything anew */
+    uint64_t images;             /* that it was given */
+    uint64_t first[SHARED_LOGS]; /* frame before which this run let go of all that is in it */
+    uint64_t held[SHARED_LOGS];  /* frames that are in it, by that */
+    uint64_t open;               /* incidents that were put there as open, and taken out */
+    int64_t lease_left_ms;       /* negative: over for so long */
     uint64_t fence;
 };
 /* Thread: any. */

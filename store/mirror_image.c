@@ -48,15 +48,27 @@ bool mirror_has_told(struct mirror *mirror)
     return has;
 }
 
+/* The journal first: whoever can go on from what is left of it finds what it goes by in the intake
+ * log. SHARED_LOGS: nothing is to go. */
+static enum shared_log log_to_trim(const struct mirror *mirror)
+{
+    enum shared_log which = SHARED_JOURNAL;
+
+    while (which < SHARED_LOGS && mirror->trimmed[which] >= mirror->trim_to[which])
+        which++;
+    return which;
+}
+
 /* Something can be done for an image now. */
 bool mirror_has_image_turn(struct mirror *mirror, uint64_t now_ns)
 {
-    if (mirror->trimmed < mirror->trim_to)
+    if (log_to_trim(mirror) != SHARED_LOGS)
         return true;
     if (mirror->upload.from.path == NULL)
         return now_ns >= mirror->next_image_ns && mirror_has_told(mirror);
     return mirror->upload.chunk < mirror->upload.image.chunks ||
-           mirror->ends.of[SHARED_JOURNAL].number >= mirror->upload.from.frame;
+           (mirror->ends.of[SHARED_JOURNAL].number >= mirror->upload.from.frame &&
+            mirror->ends.of[SHARED_INTAKE].number >= mirror->upload.from.intake);
 }
 
 /* The newest that was told of is begun; the file may have gone meanwhile, for a newer one. */
@@ -131,8 +143,12 @@ static enum shared_verdict publish(struct mirror *mirror, struct error *err)
     struct upload *upload = &mirror->upload;
     enum shared_verdict verdict = shared_store_end_at(
         mirror->store, SHARED_JOURNAL, upload->from.known, &upload->image.known, err);
+    struct shared_end intake = {0, 0};
     uint64_t now_ns;
 
+    if (verdict == SHARED_FINE && upload->from.intake > 0)
+        verdict =
+            shared_store_end_at(mirror->store, SHARED_INTAKE, upload->from.intake, &intake, err);
     if (verdict == SHARED_FINE)
         verdict = shared_image_publish(mirror->store, &upload->image, err);
     if (verdict == SHARED_LOST) { /* it took too long, or is of before all that is there */
@@ -141,17 +157,22 @@ static enum shared_verdict publish(struct mirror *mirror, struct error *err)
     }
     if (verdict != SHARED_FINE)
         return verdict;
-    if (unit_anchor_write(mirror->config.log[SHARED_JOURNAL], upload->image.known, err) != 0)
+    if (unit_anchor_write(mirror->config.log[SHARED_JOURNAL], upload->image.known, err) != 0 ||
+        (intake.number > 0 &&
+         unit_anchor_write(mirror->config.log[SHARED_INTAKE], intake, err) != 0))
         return SHARED_DAMAGED;
     /* Whoever follows has the frames before this image by the time of the next one. */
-    if (mirror->known > mirror->trim_to)
-        mirror->trim_to = mirror->known;
-    mirror->known = upload->image.known.number;
+    for (enum shared_log which = 0; which < SHARED_LOGS; which++)
+        if (mirror->known[which] > mirror->trim_to[which])
+            mirror->trim_to[which] = mirror->known[which];
+    mirror->known[SHARED_JOURNAL] = upload->image.known.number;
+    if (intake.number > 0)
+        mirror->known[SHARED_INTAKE] = intake.number;
     mirror->is_owed = false;
     now_ns = host_mono_ns();
     mirror->next_image_ns = now_ns + IMAGE_SHARE * (now_ns - upload->began_ns);
     pthread_mutex_lock(&mirror->lock);
-    mirror->floor[SHARED_JOURNAL] = upload->image.known.number;
+    memcpy(mirror->floor, mirror->known, sizeof(mirror->floor));
     mirror->counters.images++;
     pthread_mutex_unlock(&mirror->lock);
     mirror_upload_end(mirror);
@@ -160,23 +181,38 @@ static enum shared_verdict publish(struct mirror *mirror, struct error *err)
     return SHARED_FINE;
 }
 
-/* What an image knows is not asked of the journal any more; a few frames at a time, for the store
- * does nothing else meanwhile. */
-static enum shared_verdict trim_some(struct mirror *mirror, struct error *err)
+static void trimmed_is(struct mirror *mirror, enum shared_log which, uint64_t frame)
 {
-    uint64_t to = mirror->trim_to - mirror->trimmed > TRIM_FRAMES ? mirror->trimmed + TRIM_FRAMES
-                                                                  : mirror->trim_to;
-    uint64_t first;
+    mirror->trimmed[which] = frame;
+    pthread_mutex_lock(&mirror->lock);
+    mirror->counters.first[which] = frame;
+    pthread_mutex_unlock(&mirror->lock);
+}
+
+void mirror_trim_to(struct mirror *mirror, enum shared_log which, uint64_t frame)
+{
+    mirror->trim_to[which] = frame;
+    trimmed_is(mirror, which, frame);
+}
+
+/* What an image knows is not asked of the logs any more; a few frames at a time, for the store does
+ * nothing else meanwhile. */
+static enum shared_verdict trim_some(struct mirror *mirror, enum shared_log which,
+                                     struct error *err)
+{
+    const uint64_t trimmed = mirror->trimmed[which], trim_to = mirror->trim_to[which];
+    uint64_t to = trim_to - trimmed > TRIM_FRAMES ? trimmed + TRIM_FRAMES : trim_to;
+    uint64_t first = 0;
     enum shared_verdict verdict = SHARED_FINE;
 
-    if (mirror->trimmed == 0) /* of the run before */
-        verdict = shared_store_first(mirror->store, SHARED_JOURNAL, &first, err);
-    if (verdict == SHARED_FINE && mirror->trimmed == 0 && to < first)
-        to = first < mirror->trim_to ? first : mirror->trim_to;
+    if (trimmed == 0) /* of the run before */
+        verdict = shared_store_first(mirror->store, which, &first, err);
+    if (verdict == SHARED_FINE && to < first)
+        to = first < trim_to ? first : trim_to;
     if (verdict == SHARED_FINE)
-        verdict = shared_store_trim(mirror->store, SHARED_JOURNAL, to, err);
+        verdict = shared_store_trim(mirror->store, which, to, err);
     if (verdict == SHARED_FINE)
-        mirror->trimmed = to;
+        trimmed_is(mirror, which, to);
     return verdict;
 }
 
@@ -184,8 +220,8 @@ enum shared_verdict mirror_image_turn(struct mirror *mirror, struct error *err)
 {
     struct upload *upload = &mirror->upload;
 
-    if (mirror->trimmed < mirror->trim_to)
-        return trim_some(mirror, err);
+    if (log_to_trim(mirror) != SHARED_LOGS)
+        return trim_some(mirror, log_to_trim(mirror), err);
     if (upload->from.path == NULL) {
         upload_begin(mirror);
         return SHARED_FINE;
@@ -199,7 +235,10 @@ void mirror_image_again(struct mirror *mirror)
 {
     mirror_upload_end(mirror);
     mirror->next_image_ns = 0;
-    mirror->trimmed = mirror->trim_to = mirror->known = 0;
+    for (enum shared_log which = 0; which < SHARED_LOGS; which++) {
+        mirror->known[which] = 0;
+        mirror_trim_to(mirror, which, 0);
+    }
     pthread_mutex_lock(&mirror->lock);
     mirror->has_told = mirror->told.path != NULL;
     pthread_mutex_unlock(&mirror->lock);
@@ -211,6 +250,7 @@ void mirror_image(struct mirror *mirror, const struct mirror_image *image)
                               .number = image->number,
                               .known = image->known,
                               .frame = image->frame,
+                              .intake = image->intake,
                               .blob_count = image->blob_count};
 
     told.blobs = memory_alloc((image->blob_count + 1) * sizeof(*told.blobs));

@@ -16,7 +16,7 @@
 /* A snapshot that was told of. */
 struct told_image {
     char *path; /* NULL: none was */
-    uint64_t number, known, frame;
+    uint64_t number, known, frame, intake;
     struct id128 *blobs;
     size_t blob_count;
 };
@@ -58,9 +58,11 @@ struct mirror {
     char *chunk_room;     /* SHARED_CHUNK_BYTES */
     struct upload upload;
     uint64_t next_image_ns, image_count;
-    uint64_t trimmed,
-        trim_to;    /* frames of the journal before which the store has none, or need not */
-    uint64_t known; /* by the image that is there; 0: none is */
+    /* Frames before which the store has none, or need not. */
+    uint64_t trimmed[SHARED_LOGS], trim_to[SHARED_LOGS];
+    /* That the image that is there stands behind: its place in the journal, and the first of the
+     * intake log that it needs; 0: none is there. */
+    uint64_t known[SHARED_LOGS];
 
     pthread_mutex_t lock;
     pthread_cond_t moved; /* `put` or `state` changed */
@@ -98,6 +100,8 @@ bool mirror_has_told(struct mirror *mirror);
  */
 bool mirror_has_image_turn(struct mirror *mirror, uint64_t now_ns);
 enum shared_verdict mirror_image_turn(struct mirror *mirror, struct error *err);
+/* The store has of a log nothing that is before this frame. */
+void mirror_trim_to(struct mirror *mirror, enum shared_log which, uint64_t frame);
 /* The image that is there is gone, or was never whole: the newest goes there again. */
 void mirror_image_again(struct mirror *mirror);
 /* At the end. */

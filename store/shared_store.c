@@ -71,6 +71,14 @@ static const char CLEAR[] = UNDER_FENCE SHARED_LET_GO(
           "end\n"
           "return {0}\n";
 
+/* KEYS[2..3]: end and log. ARGV: fence, end behind the frame, number, kind, chain, payload. */
+static const char BEGIN_LOG[] =
+    UNDER_FENCE "redis.call('del', KEYS[3])\n"
+                "redis.call('xadd', KEYS[3], ARGV[3] .. '-0', 'kind', ARGV[4], 'chain', ARGV[5],\n"
+                "           'fence', ARGV[1], 'payload', ARGV[6])\n"
+                "redis.call('set', KEYS[2], ARGV[2])\n"
+                "return {0}\n";
+
 /* KEYS[2]: the log. ARGV[2]: the first number that stays. */
 static const char TRIM[] = UNDER_FENCE "redis.call('xtrim', KEYS[2], 'minid', ARGV[2] .. '-0')\n"
                                        "return {0}\n";
@@ -499,6 +507,26 @@ enum shared_verdict shared_store_clear(struct shared_store *store, struct error 
     return shared_store_begin(store, NULL, (struct shared_end){0, 0}, err);
 }
 
+/* What a script is told of the frame that a log begins with. */
+enum { BEGIN_WORDS = 6 };
+
+struct begin_words {
+    char fence[SHARED_NUMBER_BYTES], number[SHARED_NUMBER_BYTES], kind[SHARED_NUMBER_BYTES];
+    char chain[SHARED_NUMBER_BYTES], after[END_BYTES];
+    struct text word[BEGIN_WORDS];
+};
+
+static void begin_words_make(struct begin_words *to, uint64_t fence,
+                             const struct shared_frame *frame, struct shared_end after)
+{
+    to->word[0] = shared_number_text(to->fence, fence);
+    to->word[1] = end_text(to->after, after);
+    to->word[2] = shared_number_text(to->number, after.number);
+    to->word[3] = shared_number_text(to->kind, frame != NULL ? frame->kind : 0);
+    to->word[4] = shared_number_text(to->chain, after.chain);
+    to->word[5] = frame != NULL ? frame->payload : (struct text){NULL, 0};
+}
+
 enum shared_verdict shared_store_begin(struct shared_store *store, const struct shared_frame *frame,
                                        struct shared_end after, struct error *err)
 {
@@ -506,17 +534,24 @@ enum shared_verdict shared_store_begin(struct shared_store *store, const struct 
         .text = CLEAR,
         .key = {KEY_FENCE, KEY_END, KEY_JOURNAL, KEY_OPEN, KEY_INTAKE_END, KEY_INTAKE, KEY_IMAGE},
         .keys = 7};
-    char fence[SHARED_NUMBER_BYTES], number[SHARED_NUMBER_BYTES], kind[SHARED_NUMBER_BYTES];
-    char chain[SHARED_NUMBER_BYTES], after_words[END_BYTES];
-    struct text argument[] = {shared_number_text(fence, store->fence),
-                              end_text(after_words, after),
-                              shared_number_text(number, after.number),
-                              shared_number_text(kind, frame != NULL ? frame->kind : 0),
-                              shared_number_text(chain, after.chain),
-                              frame != NULL ? frame->payload : (struct text){NULL, 0}};
     const struct shared_reply *said;
+    struct begin_words words;
 
-    return shared_run(store, &script, argument, frame != NULL ? 6 : 1, &said, err);
+    begin_words_make(&words, store->fence, frame, after);
+    return shared_run(store, &script, words.word, frame != NULL ? BEGIN_WORDS : 1, &said, err);
+}
+
+enum shared_verdict shared_store_begin_log(struct shared_store *store, enum shared_log which,
+                                           const struct shared_frame *frame,
+                                           struct shared_end after, struct error *err)
+{
+    const struct shared_script script = {
+        .text = BEGIN_LOG, .key = {KEY_FENCE, LOGS[which].end, LOGS[which].log}, .keys = 3};
+    const struct shared_reply *said;
+    struct begin_words words;
+
+    begin_words_make(&words, store->fence, frame, after);
+    return shared_run(store, &script, words.word, BEGIN_WORDS, &said, err);
 }
 
 enum shared_verdict shared_store_first(struct shared_store *store, enum shared_log which,

@@ -144,6 +144,12 @@ enum shared_verdict shared_store_clear(struct shared_store *store, struct error 
 enum shared_verdict shared_store_begin(struct shared_store *store, const struct shared_frame *frame,
                                        struct shared_end after, struct error *err);
 
+/* A log begins with this frame, behind which its end is `after`: what was before is not needed.
+ * Behind shared_store_clear() or shared_store_begin(). */
+enum shared_verdict shared_store_begin_log(struct shared_store *store, enum shared_log which,
+                                           const struct shared_frame *frame,
+                                           struct shared_end after, struct error *err);
+
 /* Number of the first frame that is there. SHARED_LOST: none is. */
 enum shared_verdict shared_store_first(struct shared_store *store, enum shared_log which,
                                        uint64_t *out, struct error *err);

@@ -35,8 +35,12 @@ static void beside(const struct segment_config *journal, const char *name, char 
 
 /* ---- the anchor ---- */
 
-int unit_anchor_read(const struct segment_config *journal, struct shared_end *out,
-                     struct error *err)
+static const char *anchor_name(const struct segment_config *log)
+{
+    return strcmp(log->kind, "intake") == 0 ? "intake-anchor" : "anchor";
+}
+
+int unit_anchor_read(const struct segment_config *log, struct shared_end *out, struct error *err)
 {
     const struct host *h = host();
     char path[PATH_BYTES], line[LINE_BYTES] = "";
@@ -45,7 +49,7 @@ int unit_anchor_read(const struct segment_config *journal, struct shared_end *ou
     int fd, rc, words, end = 0;
 
     *out = (struct shared_end){0, 0};
-    beside(journal, "anchor", path);
+    beside(log, anchor_name(log), path);
     fd = h->open(h->self, path, O_RDONLY, 0);
     if (fd == -ENOENT)
         return 0;
@@ -63,8 +67,7 @@ int unit_anchor_read(const struct segment_config *journal, struct shared_end *ou
     return rc != 0 ? rc : -EBADMSG;
 }
 
-int unit_anchor_write(const struct segment_config *journal, struct shared_end anchor,
-                      struct error *err)
+int unit_anchor_write(const struct segment_config *log, struct shared_end anchor, struct error *err)
 {
     char path[PATH_BYTES], folder[PATH_BYTES], line[LINE_BYTES];
     int bytes = snprintf(line, sizeof(line), "%" PRIu64 " %" PRIu32, anchor.number, anchor.chain);
@@ -72,9 +75,9 @@ int unit_anchor_write(const struct segment_config *journal, struct shared_end an
 
     bytes += snprintf(line + bytes, sizeof(line) - (size_t)bytes, " %08" PRIx32 "\n",
                       crc32c(0, line, (size_t)bytes));
-    beside(journal, "anchor", path);
-    beside(journal, "", folder);
-    rc = host_replace_file(folder, "anchor", line, (size_t)bytes);
+    beside(log, anchor_name(log), path);
+    beside(log, "", folder);
+    rc = host_replace_file(folder, anchor_name(log), line, (size_t)bytes);
     return rc != 0 ? fail(path, rc, "it cannot be written", err) : 0;
 }
 

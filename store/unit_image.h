@@ -5,6 +5,7 @@
  *   DIR/anchor             "<frame> <chain>": the end of the unit's journal behind a frame that an
  *                          image stands for. A journal that does not begin with frame 1 counts its
  *                          chain from there.
+ *   DIR/intake-anchor      the same of the intake log: behind the first frame that an image needs
  *   DIR/snapshots/fetched  the image as it came
  *
  * Thread: setup, or one at a time.
@@ -15,12 +16,11 @@
 #include "store/segment_log.h"
 #include "store/shared_image.h"
 
-/* `journal`: of the directory. *out is {0, 0} where there is none.
+/* `log`: the journal of the directory, or its intake log. *out is {0, 0} where there is none.
  * Errors: a negative errno with a sentence. */
-int unit_anchor_read(const struct segment_config *journal, struct shared_end *out,
-                     struct error *err);
+int unit_anchor_read(const struct segment_config *log, struct shared_end *out, struct error *err);
 /* Durable when it returns 0. */
-int unit_anchor_write(const struct segment_config *journal, struct shared_end anchor,
+int unit_anchor_write(const struct segment_config *log, struct shared_end anchor,
                       struct error *err);
 
 /* Fetches the image with all blobs that it needs, and makes it the newest snapshot of the

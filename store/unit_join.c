@@ -10,6 +10,7 @@
 #include <string.h>
 #include "base/host.h"
 #include "base/vector.h"
+#include "store/intake_log.h"
 #include "store/journal_format.h"
 #include "store/segment_walk.h"
 #include "store/shared_files.h"
@@ -33,7 +34,10 @@ struct join {
     struct error *err;
     bool has_image;
     struct shared_image image;              /* that is there */
-    struct shared_end base;                 /* of our journal: unit_journal_base() */
+    struct shared_end base[SHARED_LOGS];    /* of ours: unit_log_base() */
+    uint64_t first_intake;                  /* frame with which theirs begins; 0: it has none */
+    bool skips_intake;                      /* ours ends before that, and begins with it */
+    enum shared_log emptied;                /* whose folder is */
     bool knows_crc;                         /* our journal has the frame of the image */
     uint32_t crc;                           /* then: its own */
     uint32_t chain_there[SHARED_LOGS];      /* of ours where theirs ends */
@@ -73,13 +77,12 @@ static enum shared_verdict verdict_of(const struct join *join)
 
 /* ---- ours ---- */
 
-int unit_journal_base(const struct segment_config *journal, struct shared_end *out,
-                      struct error *err)
+int unit_log_base(const struct segment_config *log, struct shared_end *out, struct error *err)
 {
     enum segment_refusal why;
     struct segment_walk *walk;
     uint64_t first;
-    int rc = segment_walk_create(journal, &walk, &why, err);
+    int rc = segment_walk_create(log, &walk, &why, err);
 
     *out = (struct shared_end){0, 0};
     if (rc != 0)
@@ -88,7 +91,7 @@ int unit_journal_base(const struct segment_config *journal, struct shared_end *o
     segment_walk_destroy(walk);
     if (first == 1)
         return 0;
-    rc = unit_anchor_read(journal, out, err);
+    rc = unit_anchor_read(log, out, err);
     if (rc == 0 && out->number + 1 < first) /* let go of before there was a unit */
         *out = (struct shared_end){first - 1, 0};
     return rc;
@@ -104,12 +107,12 @@ static void count_in(struct join *join, enum shared_log which, const struct segm
         join->knows_crc = true;
         join->crc = frame->crc;
     }
-    if (which == SHARED_JOURNAL && frame->number <= join->base.number)
-        *end = (struct shared_end){frame->number, join->base.chain};
+    if (frame->number <= join->base[which].number)
+        *end = (struct shared_end){frame->number, join->base[which].chain};
     else
         *end = shared_end_after(*end, &same);
     if (frame->number == join->out->theirs.of[which].number &&
-        (which != SHARED_JOURNAL || frame->number >= join->base.number))
+        frame->number >= join->base[which].number)
         join->chain_there[which] = end->chain;
 }
 
@@ -125,10 +128,9 @@ static int walk_ours(struct join *join, enum shared_log which, uint64_t last)
     segment_walk_destroy(*walk);
     *walk = NULL;
     *end = (struct shared_end){0, 0};
-    if (which == SHARED_JOURNAL) {
+    if (which == SHARED_JOURNAL)
         join->knows_crc = false;
-        rc = unit_journal_base(join->config->log[which], &join->base, join->err);
-    }
+    rc = unit_log_base(join->config->log[which], &join->base[which], join->err);
     if (rc == 0)
         rc = segment_walk_create(join->config->log[which], walk, &why, join->err);
     if (rc != 0)
@@ -284,26 +286,61 @@ static void see_file(void *user, const char *name)
 
     if (name[0] == '.')
         return;
-    snprintf(path, sizeof(path), "%.4000s/%.200s", join->config->log[SHARED_JOURNAL]->folder, name);
+    snprintf(path, sizeof(path), "%.4000s/%.200s", join->config->log[join->emptied]->folder, name);
     rc = host()->unlink(host()->self, path);
     if (rc != 0)
         error_set(join->err, "%s: it cannot be removed: %s", path, strerrordesc_np(-rc));
 }
 
-/* A journal that is a copy of what the store had, or has no frame, goes without a trace. */
-static int empty_journal(struct join *join)
+/* A log that is a copy of what the store had, or has no frame, goes without a trace. */
+static int empty_log(struct join *join, enum shared_log which)
 {
-    const char *folder = join->config->log[SHARED_JOURNAL]->folder;
+    const char *folder = join->config->log[which]->folder;
     int rc;
 
-    segment_walk_destroy(join->walk[SHARED_JOURNAL]);
-    join->walk[SHARED_JOURNAL] = NULL;
+    segment_walk_destroy(join->walk[which]);
+    join->walk[which] = NULL;
+    join->emptied = which;
     rc = host()->list(host()->self, folder, see_file, join);
     if (rc == 0)
         rc = host()->sync_dir(host()->self, folder);
     if (rc != 0)
         error_set(join->err, "%s: it cannot be emptied: %s", folder, strerrordesc_np(-rc));
-    return rc != 0 ? rc : walk_ours(join, SHARED_JOURNAL, UINT64_MAX);
+    return rc != 0 ? rc : walk_ours(join, which, UINT64_MAX);
+}
+
+/* Ours is empty, and theirs begins later than with the first frame: ours does so, too. */
+static enum shared_verdict begin_intake(struct join *join)
+{
+    const struct segment_config *intake = join->config->log[SHARED_INTAKE];
+    const struct segment_end beginning = {.next_frame = join->first_intake};
+    struct shared_frame frame;
+    struct shared_end there;
+    enum shared_verdict verdict;
+
+    if (join->out->ends.of[SHARED_INTAKE].number > 0 || join->first_intake <= 1)
+        return SHARED_FINE;
+    if (segment_walk_end(join->walk[SHARED_INTAKE])->place_count > 0 &&
+        empty_log(join, SHARED_INTAKE) != 0)
+        return verdict_of(join);
+    let_go(join);
+    verdict = shared_store_frame(join->store, SHARED_INTAKE, join->first_intake, &frame, &there,
+                                 join->err);
+    if (verdict == SHARED_LOST && join->config->lease_ms == 0)
+        return SHARED_AWAY; /* its owner has let go of more meanwhile: for another try */
+    if (verdict != SHARED_FINE)
+        return verdict;
+    hold(join, &frame);
+    if (unit_anchor_write(intake, there, join->err) != 0 ||
+        !is_written(join, segment_log_open(intake, &beginning, &join->log, join->err)))
+        return SHARED_DAMAGED;
+    if (!write_held(join, SHARED_INTAKE))
+        verdict = verdict_of(join);
+    segment_log_destroy(join->log);
+    join->log = NULL;
+    if (verdict == SHARED_FINE && walk_ours(join, SHARED_INTAKE, UINT64_MAX) != 0)
+        verdict = verdict_of(join);
+    return verdict;
 }
 
 /* The first frame of our journal, in an empty folder, as the store has it: what it says has to be
@@ -343,7 +380,8 @@ static enum shared_verdict begin_from_image(struct join *join)
     struct shared_end there;
     enum shared_verdict verdict;
 
-    if (segment_walk_end(join->walk[SHARED_JOURNAL])->place_count > 0 && empty_journal(join) != 0)
+    if (segment_walk_end(join->walk[SHARED_JOURNAL])->place_count > 0 &&
+        empty_log(join, SHARED_JOURNAL) != 0)
         return verdict_of(join);
     let_go(join);
     verdict =
@@ -364,6 +402,38 @@ static enum shared_verdict begin_from_image(struct join *join)
     return verdict;
 }
 
+/* What the store has let go of, as far as nobody here wants it. */
+static enum shared_verdict trim_intake(struct join *join)
+{
+    const struct segment_config *intake = join->config->log[SHARED_INTAKE];
+    struct shared_end there, anchor;
+    enum shared_verdict verdict;
+    uint64_t before = 0;
+    bool is_good;
+
+    if (join->first_intake <= 1 || join->first_intake > join->out->ends.of[SHARED_INTAKE].number)
+        return SHARED_FINE;
+    if (unit_anchor_read(intake, &anchor, join->err) != 0)
+        return SHARED_DAMAGED;
+    if (anchor.number >= join->first_intake)
+        return SHARED_FINE;
+    verdict =
+        shared_store_end_at(join->store, SHARED_INTAKE, join->first_intake, &there, join->err);
+    if (verdict != SHARED_FINE) /* it has let go of more meanwhile: the next time */
+        return verdict == SHARED_LOST ? SHARED_FINE : verdict;
+    is_good = unit_anchor_write(intake, there, join->err) == 0 &&
+              segment_log_open(intake, segment_walk_end(join->walk[SHARED_INTAKE]), &join->log,
+                               join->err) == 0 &&
+              intake_keep_before(intake, &join->config->keep[SHARED_INTAKE], there.number,
+                                 host_wall_ms(), &before, join->err) == 0 &&
+              (before == 0 || segment_log_release_before(join->log, before, join->err) == 0);
+    segment_log_destroy(join->log);
+    join->log = NULL;
+    if (!is_good || walk_ours(join, SHARED_INTAKE, UINT64_MAX) != 0)
+        return verdict_of(join);
+    return SHARED_FINE;
+}
+
 /* One that is followed takes what is newer than its own, and lets go of the journal before it. */
 static enum shared_verdict take_image(struct join *join)
 {
@@ -377,18 +447,19 @@ static enum shared_verdict take_image(struct join *join)
         return SHARED_FINE; /* the next one is taken the next time */
     if (verdict != SHARED_FINE)
         return verdict;
-    is_good = unit_anchor_write(journal, join->image.known, join->err) == 0 &&
-              segment_log_open(journal, segment_walk_end(join->walk[SHARED_JOURNAL]), &join->log,
-                               join->err) == 0 &&
-              journal_keep_before(journal, &join->config->keep, join->image.known.number,
-                                  host_wall_ms(), &before, join->err) == 0 &&
-              (before == 0 || segment_log_release_before(join->log, before, join->err) == 0);
+    is_good =
+        unit_anchor_write(journal, join->image.known, join->err) == 0 &&
+        segment_log_open(journal, segment_walk_end(join->walk[SHARED_JOURNAL]), &join->log,
+                         join->err) == 0 &&
+        journal_keep_before(journal, &join->config->keep[SHARED_JOURNAL], join->image.known.number,
+                            host_wall_ms(), &before, join->err) == 0 &&
+        (before == 0 || segment_log_release_before(join->log, before, join->err) == 0);
     segment_log_destroy(join->log);
     join->log = NULL;
     join->out->image = join->image.known.number;
     if (!is_good || walk_ours(join, SHARED_JOURNAL, UINT64_MAX) != 0)
         return verdict_of(join);
-    return SHARED_FINE;
+    return trim_intake(join);
 }
 
 /* Before frames are fetched. */
@@ -505,8 +576,38 @@ static bool is_copy(const struct join *join, enum shared_log which)
 {
     uint64_t ours = join->out->ends.of[which].number;
 
-    return which == SHARED_JOURNAL && join->has_image && ours <= join->config->copied &&
-           ours < join->image.known.number;
+    return ours <= join->config->copied[which] &&
+           (join->skips_intake ||
+            (which == SHARED_JOURNAL && join->has_image && ours < join->image.known.number));
+}
+
+/* With which frame the store's intake log begins. */
+static enum shared_verdict ask_intake(struct join *join)
+{
+    enum shared_verdict verdict = SHARED_FINE;
+
+    if (join->out->theirs.of[SHARED_INTAKE].number > 0)
+        verdict = shared_store_first(join->store, SHARED_INTAKE, &join->first_intake, join->err);
+    return verdict == SHARED_LOST ? SHARED_DAMAGED : verdict;
+}
+
+/* Whether ours ends before what the store has of the intake log: then what our journal says behind
+ * that rests on records that are nowhere, and only an image stands for them. */
+static enum shared_verdict look_for_gap(struct join *join, bool is_ours[SHARED_LOGS])
+{
+    const uint64_t intake = is_ours[SHARED_INTAKE] ? join->out->ends.of[SHARED_INTAKE].number : 0;
+
+    join->skips_intake = join->first_intake > 1 && intake == 0;
+    if (!join->skips_intake)
+        return SHARED_FINE;
+    is_ours[SHARED_JOURNAL] = false;
+    if (join->has_image)
+        return SHARED_FINE;
+    error_set(join->err,
+              "the unit's intake log in the shared store begins with frame %" PRIu64
+              ", and there is no image that stands for what was before",
+              join->first_intake);
+    return SHARED_DAMAGED;
 }
 
 static enum shared_verdict bring_together(struct join *join)
@@ -523,15 +624,22 @@ static enum shared_verdict bring_together(struct join *join)
         if (verdict == SHARED_FINE)
             verdict = is_same(join, which, &is_ours[which]);
     }
+    if (verdict == SHARED_FINE)
+        verdict = ask_intake(join);
+    if (verdict == SHARED_FINE)
+        verdict = look_for_gap(join, is_ours);
     if (verdict != SHARED_FINE)
         return verdict;
     is_ours[SHARED_JOURNAL] &= is_ours[SHARED_INTAKE] || out->ends.of[SHARED_JOURNAL].number <=
                                                              out->theirs.of[SHARED_JOURNAL].number;
     for (enum shared_log which = 0; which < SHARED_LOGS; which++)
-        if (!is_ours[which] &&
-            (is_copy(join, which) ? empty_journal(join) : put_aside(join, which)) != 0)
+        if (!is_ours[which] && out->ends.of[which].number > 0 &&
+            (is_copy(join, which) ? empty_log(join, which) : put_aside(join, which)) != 0)
             return verdict_of(join);
-    verdict = use_image(join);
+    /* The intake log first: broken off behind the image, nothing is missing that it goes by. */
+    verdict = begin_intake(join);
+    if (verdict == SHARED_FINE)
+        verdict = use_image(join);
     if (verdict == SHARED_FINE)
         verdict = fetch(join, SHARED_INTAKE);
     if (verdict == SHARED_FINE)

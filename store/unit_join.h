@@ -13,6 +13,10 @@
  * own intake log: where that one is put aside, such a journal is as well. A frame of the journal is
  * never there without the frames of the intake log that it goes by.
  *
+ * Of the intake log the store may have let go of its beginning, up to what its image needs. A
+ * directory whose intake log does not reach that far begins it with the first frame that there is;
+ * its journal goes by what is missing, so that begins with the image, too.
+ *
  * Where the store has an image (store/shared_image.h) a journal that cannot go on from its own end
  * begins with the last frame that the image knows. One that is followed takes each newer image, and
  * lets go of what lies before it: so neither the journal nor what a start reads again grows.
@@ -52,19 +56,18 @@ struct unit_joined {
 struct unit_join_config {
     const struct segment_config *log[SHARED_LOGS]; /* of the directory */
     const char *blobs;                             /* folder of kept files */
-    struct journal_keep keep; /* of the journal, what is before an image: as data.journal */
-    uint64_t
-        copied; /* our frames up to this one came from the store, and may go; 0: nobody knows */
+    struct journal_keep keep[SHARED_LOGS]; /* what is before an image: as data.journal, intake */
+    /* Our frames up to this one came from the store, and may go; 0: nobody knows. */
+    uint64_t copied[SHARED_LOGS];
     unsigned lease_ms; /* the lease is kept meanwhile; 0: it is another's, who is followed */
     uint64_t *kept_ns; /* since when it counts: set on entry, moved on */
     bool (*must_stop)(void *self); /* NULL: it goes on to its end */
     void *self;
 };
 
-/* Where our journal counts its chain from, and how far that is: behind frame out->number. {0, 0}:
+/* Where a log of ours counts its chain from, and how far that is: behind frame out->number. {0, 0}:
  * it begins with the first frame. Errors: a negative errno with a sentence. */
-int unit_journal_base(const struct segment_config *journal, struct shared_end *out,
-                      struct error *err);
+int unit_log_base(const struct segment_config *log, struct shared_end *out, struct error *err);
 
 /* SHARED_AWAY also when it had to stop. Who stands by calls it now and then, without a lease, so
  * that little is left to fetch when the unit becomes its own: nobody else writes the directory, and

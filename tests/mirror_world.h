@@ -49,6 +49,7 @@ struct owner {
     struct mirror *mirror;
     _Atomic int fenced;
     uint64_t frames, pushes;
+    uint64_t intake_needed; /* by images that are told of from now on; 0: all */
 };
 
 static inline void remove_tree(const char *path)
@@ -119,7 +120,8 @@ static inline struct segment_log *begin_log(const struct segment_config *config)
 
     char anchor[300];
 
-    snprintf(anchor, sizeof(anchor), "%s/../anchor", config->folder);
+    snprintf(anchor, sizeof(anchor), "%s/../%s", config->folder,
+             config == &intake ? "intake-anchor" : "anchor");
     unlink(anchor);
     remove_tree(config->folder);
     assert_int_equal(mkdir(config->folder, 0700), 0);
@@ -295,7 +297,13 @@ static inline void tell_image(struct owner *owner, uint64_t known, uint64_t fram
     kept_files_add(&files, 'r', "rules.yaml", "rules: []", 9);
     assert_int_equal(kept_files_save(blobs, blob, &files, &err), 0);
     kept_files_release(&files);
-    mirror_image(owner->mirror, &(struct mirror_image){path, known, known, frame, &blob, 1});
+    mirror_image(owner->mirror, &(struct mirror_image){.path = path,
+                                                       .number = known,
+                                                       .known = known,
+                                                       .frame = frame,
+                                                       .intake = owner->intake_needed,
+                                                       .blobs = &blob,
+                                                       .blob_count = 1});
 }
 
 /* The image that is there is whole, and of this frame; with what a start from it needs. */
@@ -327,15 +335,20 @@ static inline void assert_image(uint64_t known, struct shared_end *at)
     shared_store_destroy(store);
 }
 
-static inline uint64_t first_there(void)
+static inline uint64_t first_of(enum shared_log which)
 {
     struct shared_store *store = open_store("reader", PATIENT_MS);
     struct error err;
     uint64_t first = 0;
 
-    shared_store_first(store, SHARED_JOURNAL, &first, &err);
+    shared_store_first(store, which, &first, &err);
     shared_store_destroy(store);
     return first;
+}
+
+static inline uint64_t first_there(void)
+{
+    return first_of(SHARED_JOURNAL);
 }
 
 static inline uint64_t images_of(struct owner *owner)

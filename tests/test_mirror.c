@@ -101,6 +101,96 @@ static void S3_an_image_stands_for_the_frames_before_it(void **state)
     end(&owner);
 }
 
+/* Of what was pushed the store keeps what a start from its images needs, and not more. */
+static void S3_an_image_stands_for_what_was_pushed_before_it(void **state)
+{
+    (void)state;
+    struct mirror_counters counters;
+    struct shared_end anchor;
+    struct owner owner;
+    struct error err;
+
+    begin(&owner, &calm);
+    for (int i = 0; i < 30; i++)
+        push(&owner);
+    for (int i = 0; i < 10; i++)
+        commit(&owner, NULL, 0);
+    tell_image(&owner, 2, 3); /* of before the first checkpoint: it needs all of it */
+    UNTIL(images_of(&owner) == 1);
+    assert_int_equal(mirror_floor(owner.mirror, SHARED_INTAKE), 0);
+    owner.intake_needed = 12;
+    tell_image(&owner, 4, 5);
+    UNTIL(images_of(&owner) == 2);
+    assert_int_equal(mirror_floor(owner.mirror, SHARED_INTAKE), 12);
+    assert_int_equal(unit_anchor_read(&intake, &anchor, &err), 0);
+    assert_int_equal(anchor.number, 12);
+    assert_int_equal(first_of(SHARED_INTAKE), 1);
+    owner.intake_needed = 25;
+    tell_image(&owner, 7, 9);
+    UNTIL(images_of(&owner) == 3 && first_of(SHARED_INTAKE) == 12);
+    assert_int_equal(first_there(), 4); /* the journal went first */
+    assert_int_equal(mirror_floor(owner.mirror, SHARED_INTAKE), 25);
+    assert_int_equal(end_of(SHARED_INTAKE).number, 30);
+    UNTIL((mirror_counters(owner.mirror, &counters), counters.held[SHARED_INTAKE] == 19));
+    push(&owner); /* and goes on */
+    assert_true(mirror_settle(owner.mirror, SHARED_INTAKE, owner.pushes));
+    end(&owner);
+}
+
+/* The intake log has let go of its beginning, the journal has not, and the store of everything. */
+static void S4_a_store_that_forgot_begins_with_what_there_is(void **state)
+{
+    (void)state;
+    struct shared_store *store;
+    struct segment_walk *walk;
+    enum segment_refusal why;
+    struct owner owner;
+    struct shared_end at;
+    struct error err;
+    char body[20000] = "";
+
+    begin(&owner, &calm);
+    for (int i = 0; i < 12; i++) {
+        assert_int_equal(
+            segment_log_append(owner.pushed, 1, body, sizeof(body), &owner.pushes, &err), 0);
+        assert_int_equal(segment_log_sync(owner.pushed, &err), 0);
+        mirror_durable(owner.mirror, SHARED_INTAKE, owner.pushes);
+        commit(&owner, NULL, 0);
+    }
+    owner.intake_needed = 9;
+    tell_image(&owner, 8, 11);
+    UNTIL(images_of(&owner) == 1);
+    assert_int_equal(
+        segment_log_release_before(owner.pushed, mirror_floor(owner.mirror, SHARED_INTAKE), &err),
+        0);
+    assert_int_equal(segment_walk_create(&intake, &walk, &why, &err), 0);
+    assert_true(segment_walk_first(walk) > 1 && segment_walk_first(walk) <= 9);
+    segment_walk_destroy(walk);
+    redis_process_kill(&redis);
+    commit(&owner, NULL, 0);
+    UNTIL(state_of(&owner) == MIRROR_AWAY);
+    assert_true(redis_process_start(&redis, NULL, NULL));
+    UNTIL(state_of(&owner) == MIRROR_UP);
+    push(&owner);
+    commit(&owner, NULL, 0);
+    assert_true(mirror_settle(owner.mirror, SHARED_JOURNAL, owner.frames));
+    assert_image(8, &at); /* without which what is pushed begins behind a gap */
+    assert_int_equal(first_there(), 1);
+    assert_int_equal(first_of(SHARED_INTAKE), 9);
+    assert_int_equal(end_of(SHARED_INTAKE).number, 13);
+    /* It follows on itself. */
+    store = open_store("reader", PATIENT_MS);
+    FINE(shared_store_end_at(store, SHARED_INTAKE, 9, &at, &err));
+    int count = 0, before;
+    do {
+        before = count;
+        FINE(shared_store_read(store, SHARED_INTAKE, &at, UINT64_MAX, on_frame, &count, &err));
+    } while (count > before);
+    assert_int_equal(count, 4);
+    shared_store_destroy(store);
+    end(&owner);
+}
+
 /* The journal has let go of its beginning, and the store of everything. */
 static void S4_a_store_that_forgot_begins_with_an_image(void **state)
 {
@@ -257,6 +347,8 @@ int main(void)
         cmocka_unit_test(S1_what_is_pushed_and_settled_is_in_the_store),
         cmocka_unit_test(S1_the_journal_goes_behind_what_it_has_read),
         cmocka_unit_test(S3_an_image_stands_for_the_frames_before_it),
+        cmocka_unit_test(S3_an_image_stands_for_what_was_pushed_before_it),
+        cmocka_unit_test(S4_a_store_that_forgot_begins_with_what_there_is),
         cmocka_unit_test(S4_a_store_that_forgot_begins_with_an_image),
         cmocka_unit_test(S3_open_incidents_follow_the_journal),
         cmocka_unit_test(S3_rules_are_there_before_the_frame_that_names_them),

@@ -367,6 +367,8 @@ static void no_snapshots(void)
     remove_tree(path);
     snprintf(path, sizeof(path), "%s/../anchor", folder);
     unlink(path);
+    snprintf(path, sizeof(path), "%s/../intake-anchor", folder);
+    unlink(path);
 }
 
 /* Where the beginning of the unit's journal is gone, its image stands for it. */
@@ -391,7 +393,7 @@ static void S3_who_lacks_the_beginning_begins_with_the_image(void **state)
         const struct unit_join_config how = {.log = {&config, &intake},
                                              .blobs = blobs,
                                              .lease_ms = 60000,
-                                             .copied = rows[i].copied,
+                                             .copied = {rows[i].copied, rows[i].copied},
                                              .kept_ns = &kept_ns};
         struct unit_joined joined;
         struct shared_end end;
@@ -422,6 +424,141 @@ static void S3_who_lacks_the_beginning_begins_with_the_image(void **state)
         shared_store_destroy(store);
     }
     no_snapshots();
+}
+
+/* Of what was pushed the beginning is gone, too: what is there is begun with, and a journal that
+ * goes by what is missing begins with the image. */
+struct later_row {
+    const char *name, *ours, *pushed, *after;
+    uint64_t copied[SHARED_LOGS], image;
+    bool is_aside;
+};
+
+static const struct later_row later_rows[] = {
+    {"an empty disk", "", "", "efgh", {0, 0}, 5, false},
+    {"one that has all", "abcdefg", "ABCDE", "abcdefgh", {0, 0}, 0, false},
+    {"one that lacks what was pushed last", "abcde", "AB", "efgh", {0, 0}, 5, true},
+    {"one that has followed, and was too slow", "abcde", "AB", "efgh", {5, 2}, 5, false},
+    {"nothing had been pushed when it followed", "abcde", "", "efgh", {5, 0}, 5, false},
+    {"a journal that is new, and an intake log that is not", "", "ABCD", "efgh", {0, 0}, 5, false},
+    {"what was pushed to it alone", "abcdx", "ABX", "efgh", {0, 0}, 5, true},
+};
+
+static struct shared_end later_begin(struct shared_store *store, const struct later_row *row,
+                                     struct shared_end *intake_end)
+{
+    struct shared_end end;
+    struct error err;
+
+    no_snapshots();
+    FINE(shared_store_clear(store, &err));
+    our_log_is(&config, row->ours);
+    our_log_is(&intake, row->pushed);
+    *intake_end = their_log_is(store, SHARED_INTAKE, "ABCDEF");
+    end = theirs_is(store, "abcdefgh");
+    their_image_is(store, 5, 7);
+    FINE(shared_store_trim(store, SHARED_JOURNAL, 4, &err));
+    FINE(shared_store_trim(store, SHARED_INTAKE, 4, &err));
+    return end;
+}
+
+static bool after_some(void *self)
+{
+    return (*(int *)self)-- <= 0;
+}
+
+static void S3_who_lacks_what_was_pushed_first_begins_behind_it(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof(later_rows) / sizeof(later_rows[0]); i++) {
+        const struct later_row *row = &later_rows[i];
+        struct shared_store *store = open_store();
+        uint64_t kept_ns = host_mono_ns();
+        struct unit_join_config how = {.log = {&config, &intake},
+                                       .blobs = blobs,
+                                       .lease_ms = 60000,
+                                       .copied = {row->copied[0], row->copied[1]},
+                                       .kept_ns = &kept_ns};
+        struct shared_end intake_end, end = later_begin(store, row, &intake_end);
+        struct unit_joined joined;
+        struct error err = {""};
+        char frames[64], in[64];
+        enum shared_verdict verdict = unit_join(store, &how, &joined, &err);
+        frames_of(folder, frames);
+        frames_of_log(&intake, pushed, in);
+        if (verdict != SHARED_FINE || strcmp(frames, row->after) != 0 ||
+            strcmp(in, row->image > 0 && strcmp(row->pushed, "ABCD") != 0 ? "DEF" : "ABCDEF") !=
+                0 ||
+            joined.image != row->image || (joined.aside[0] != '\0') != row->is_aside)
+            fail_msg("%s: %s, \"%s\", \"%s\", image %d, \"%s\": %s", row->name,
+                     shared_verdict_name(verdict), frames, in, (int)joined.image, joined.aside,
+                     err.text);
+        assert_memory_equal(&joined.ends.of[SHARED_JOURNAL], &end, sizeof(end));
+        assert_memory_equal(&joined.ends.of[SHARED_INTAKE], &intake_end, sizeof(end));
+        if (row->image > 0)
+            assert_our_snapshot(5);
+        FINE(join(store, &joined, &err));
+        assert_int_equal(joined.fetched[SHARED_JOURNAL] + joined.fetched[SHARED_INTAKE], 0);
+        assert_int_equal(joined.owed[SHARED_JOURNAL] + joined.owed[SHARED_INTAKE], 0);
+        assert_string_equal(joined.aside, "");
+        assert_memory_equal(&joined.ends.of[SHARED_INTAKE], &intake_end, sizeof(end));
+        shared_store_destroy(store);
+    }
+    no_snapshots();
+}
+
+/* Broken off at each of its steps, the next one comes to the same. */
+static void S3_a_join_that_was_broken_off_goes_on(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof(later_rows) / sizeof(later_rows[0]); i++) {
+        const struct later_row *row = &later_rows[i];
+        bool is_whole = false;
+        for (int steps = 0; !is_whole; steps++) {
+            struct shared_store *store = open_store();
+            uint64_t kept_ns = host_mono_ns();
+            int left = steps;
+            struct unit_join_config how = {.log = {&config, &intake},
+                                           .blobs = blobs,
+                                           .lease_ms = 60000,
+                                           .copied = {row->copied[0], row->copied[1]},
+                                           .kept_ns = &kept_ns,
+                                           .must_stop = after_some,
+                                           .self = &left};
+            struct shared_end intake_end, end = later_begin(store, row, &intake_end);
+            struct unit_joined joined;
+            struct error err = {""};
+            enum shared_verdict verdict = unit_join(store, &how, &joined, &err);
+            is_whole = verdict == SHARED_FINE;
+            if (!is_whole)
+                assert_string_equal(shared_verdict_name(verdict), "away");
+            verdict = join(store, &joined, &err);
+            if (verdict != SHARED_FINE)
+                fail_msg("%s, broken off at step %d: %s", row->name, steps, err.text);
+            assert_memory_equal(&joined.ends.of[SHARED_JOURNAL], &end, sizeof(end));
+            assert_memory_equal(&joined.ends.of[SHARED_INTAKE], &intake_end, sizeof(end));
+            shared_store_destroy(store);
+        }
+    }
+    no_snapshots();
+}
+
+/* Nothing stands for what was pushed before. */
+static void S3_an_intake_log_without_its_beginning_and_no_image_is_refused(void **state)
+{
+    (void)state;
+    struct shared_store *store = open_store();
+    struct unit_joined joined;
+    struct error err;
+
+    ours_is("");
+    no_snapshots();
+    their_log_is(store, SHARED_INTAKE, "ABCDEF");
+    theirs_is(store, "abcdefgh");
+    FINE(shared_store_trim(store, SHARED_INTAKE, 4, &err));
+    GIVES(join(store, &joined, &err), "damaged");
+    assert_non_null(strstr(err.text, "begins with frame 4, and there is no image"));
+    shared_store_destroy(store);
 }
 
 /* An end that is before what the image rests on: nothing of it is taken in part. */
@@ -741,6 +878,10 @@ int main(void)
         cmocka_unit_test_setup(S3_what_the_unit_has_more_of_comes_home, fresh),
         cmocka_unit_test_setup(S3_both_logs_of_the_unit_come_home, fresh),
         cmocka_unit_test_setup(S3_who_lacks_the_beginning_begins_with_the_image, fresh),
+        cmocka_unit_test_setup(S3_who_lacks_what_was_pushed_first_begins_behind_it, fresh),
+        cmocka_unit_test_setup(S3_a_join_that_was_broken_off_goes_on, fresh),
+        cmocka_unit_test_setup(S3_an_intake_log_without_its_beginning_and_no_image_is_refused,
+                               fresh),
         cmocka_unit_test_setup(S3_an_image_without_its_frames_is_none, fresh),
         cmocka_unit_test_setup(S3_who_follows_takes_each_newer_image, fresh),
         cmocka_unit_test_setup(S3_every_journal_that_is_put_aside_is_kept, fresh),

@@ -603,6 +603,7 @@ void scenario_config(const struct scenario *scenario, const struct life_plan *li
         "engine: {workers: %u, epoch: %ums, take: %u, expire: 20s}\n"
         "rules: [" DISK_RULES "]\n"
         "data: {dir: %s, snapshot: {every: %ums}, journal: {keep: 0}}\n"
+        "intake: {body: {max: 1KiB}, keep: 1s, bytes: {max: 64KiB}}\n"
         "history: {enabled: %s}\n"
         "admin: {listen: \"off\"}\n"
         "incident_log: {path: %s}\n"

@@ -8,13 +8,15 @@ was frozen must find out and end with code 75. Meanwhile events are pushed to wh
 a host of its own: what was answered is told once, whoever owns it then. Then all is told, and what came by Kafka held
 against a replay of the same records. The seed is printed; a second argument sets it. --faults=NAME,... says
 which strike, in turn; --kafka reads a real Kafka instead of the mock one;
-with --images snapshots are taken all the time, and who takes over goes on from one in the Redis.
+with --images snapshots are taken all the time, who takes over goes on from one in the Redis, and that lets go
+of what was pushed first.
 """
 
 import datetime
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -103,6 +105,7 @@ class Daemon:
             to.write(f"""input: {{brokers: "{broker}", start: earliest, topics: [{{topic: "{TOPIC}"}}], unreachable: {UNREACHABLE_S}s}}
 rules: [rules.yaml]
 data: {{dir: data, snapshot: {{every: {"200ms" if IMAGES else "0s"}}}}}
+intake: {{body: {{max: 1KiB}}, keep: 1s, bytes: {{max: 64KiB}}}}
 shared:
   address: "127.0.0.1:{redis.port}"
   lease: {LEASE_S}s
@@ -481,6 +484,8 @@ def main():
         owner, other = STRIKES[fault](owner, other)
     stream.end()
     sinks.is_calm.set()
+    if IMAGES and PUSHES:  # what is pushed goes on until then
+        wait_for("the Redis lets go of what was pushed first", lambda: first_pushed(redis) > 1)
     pusher.end(owner)
     if PUSHES and json.loads(text)["id"] not in owner.answers("/silences")[1]:
         give_up(owner, f"the silence {text} was made, and now there is {owner.answers('/silences')}")
@@ -514,6 +519,12 @@ def main():
              f"{times[min(len(times) - 1, len(times) * 99 // 100)]:.2f} s" if times else "")
           + f"; {stream.count} events, {incidents} incidents, {len(sinks.pager.requests)} requests; "
             f"{len(pusher.answered)} pushes answered, {pusher.refused} refused")
+
+
+def first_pushed(redis):
+    """Frame with which the intake log begins there."""
+    found = re.match(r"(\d+)-0", redis.ask("XRANGE", "tocsin:{main}:intake", "-", "+", "COUNT", "1"))
+    return int(found[1]) if found else 0
 
 
 def tell_the_same(daemon, broker):
