@@ -33,16 +33,23 @@
 struct durable;
 struct unit; /* daemon/unit.h */
 
+/* A snapshot that is whole, and whose image makes no sense to the engine. */
+struct durable_refused {
+    uint64_t number; /* 0: none is */
+    struct error why;
+};
+
 struct durable_options {
     struct data_dir *dir;               /* locked; its lock is taken over */
     struct unit *unit;                  /* that the directory is of; NULL: nobody goes on with it */
     const struct engine_config *engine; /* its sinks and settings; outlives the durable */
     struct id128 rules;                 /* hash of the configured rule set */
     const struct rules_read *read;      /* what it was read from */
-    const struct history_limits *history; /* of history.db; NULL: none is kept */
-    uint32_t segment_bytes;               /* of new segments of the journal; 0: as they ship */
-    int64_t snapshot_every_ms;            /* at least so often, where there is news; 0: never */
-    struct journal_keep keep;             /* of the journal, beyond what is needed */
+    const struct history_limits *history;  /* of history.db; NULL: none is kept */
+    uint32_t segment_bytes;                /* of new segments of the journal; 0: as they ship */
+    int64_t snapshot_every_ms;             /* at least so often, where there is news; 0: never */
+    struct journal_keep keep;              /* of the journal, beyond what is needed */
+    const struct durable_refused *refused; /* go on from one before it; NULL: from the newest */
     bool accept_loss; /* a damaged journal ends where it was last whole, instead of being refused */
     bool trust;       /* a recovery that differs goes on with what the journal says */
     /* A change or an op was committed, or one of both is NULL. Thread: journal. */
@@ -141,6 +148,9 @@ void durable_image(struct durable *durable, const struct engine_image *image);
  * was. EXIT_OK, or an exit code with a sentence. Thread: setup, as the next. */
 int durable_load_image(struct durable *durable, struct engine *engine, struct rule_set *rules,
                        struct error *err);
+/* Whether that was refused for what is in the image: a start with durable_options.refused, on the
+ * directory as it is, goes on from a snapshot before. */
+bool durable_refused_image(const struct durable *durable, struct durable_refused *out);
 
 /* The engine runs: snapshots of it are taken from now on. EXIT_OK, or an exit code with a sentence.
  */

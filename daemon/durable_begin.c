@@ -42,10 +42,18 @@ static void on_passed_over(void *self, uint64_t number, bool is_ahead, const cha
         vector_add(&durable->snapshots.ahead) = number;
 }
 
-static int look_at_image(void *self, const void *image, size_t bytes, struct error *err)
+/* Those behind one that could not be loaded were passed over before it. */
+static int look_at_image(void *self, uint64_t number, const void *image, size_t bytes,
+                         struct error *err)
 {
-    (void)self;
-    return engine_look_image(image, bytes, err);
+    const struct durable *durable = self;
+    const struct durable_refused *refused = durable->options.refused;
+
+    if (refused == NULL || number < refused->number)
+        return engine_look_image(image, bytes, err);
+    error_set(err, "%s",
+              number == refused->number ? refused->why.text : "its image could not be loaded");
+    return -EINVAL;
 }
 
 int durable_remove_ahead(struct durable *durable, struct error *err)
@@ -118,9 +126,18 @@ int durable_load_image(struct durable *durable, struct engine *engine, struct ru
                0) {
         error_set(err, "%.1000s: %.800s; without this file a start goes on from the one before",
                   durable->snapshots.path, why.text);
+        durable->refused = (struct durable_refused){.number = begin->number, .why = why};
         code = EXIT_DATA;
     }
     free(sets);
     snapshot_content_release_image(begin);
     return code;
+}
+
+bool durable_refused_image(const struct durable *durable, struct durable_refused *out)
+{
+    if (durable->refused.number == 0)
+        return false;
+    *out = durable->refused;
+    return true;
 }

@@ -128,6 +128,7 @@ static int open_durable(struct service *service, const struct rules_read *read, 
         .committed = service_committed,
         .committed_to = service_committed_to,
         .keep_committed = service_keep_committed,
+        .refused = service->options.refused.number > 0 ? &service->options.refused : NULL,
         .intake_floor = service_intake_floor,
         .intake_release = service_intake_release,
         .self = service};
@@ -261,9 +262,24 @@ static int go_on(struct service *service, struct error *err)
     return EXIT_OK;
 }
 
+/* The image of a snapshot whose checksums are right makes no sense: all begins anew, from the one
+ * before it. There are two, and what a start does before it loads one can be done again. Where the
+ * client of Kafka stays open it holds on to the directory. */
+static int create_before(struct service *service, const struct durable_refused *refused,
+                         struct service **out, struct error *err)
+{
+    struct service_options again = service->options;
+
+    again.refused = *refused;
+    log_event(LOG_WARNING, "start_begins_anew", log_text("why", err->text),
+              log_text("next", "the snapshot before it is gone on from"));
+    return service_destroy(service) ? service_create(&again, out, err) : EXIT_DATA;
+}
+
 int service_create(const struct service_options *options, struct service **out, struct error *err)
 {
     struct service *service = calloc(1, sizeof(*service));
+    struct durable_refused refused;
     bool is_of_dir; /* what comes to be refused is no file that people write */
     int code = EXIT_SYSTEM;
 
@@ -298,6 +314,9 @@ int service_create(const struct service_options *options, struct service **out, 
     if (code == EXIT_OK)
         code = service->config->shared.address[0] != '\0' ? service_stand_by(service, err)
                                                           : go_on(service, err);
+    if (code == EXIT_DATA && service->durable != NULL &&
+        durable_refused_image(service->durable, &refused))
+        return create_before(service, &refused, out, err);
     if (code == EXIT_DATA && is_of_dir)
         service_tell_refusal(service, err);
     if (code != EXIT_OK) {

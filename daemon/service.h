@@ -16,6 +16,7 @@
 
 #include <stdbool.h>
 #include "base/error.h"
+#include "daemon/durable.h"
 #include "daemon/rules_preview.h"
 #include "daemon/options.h"
 
@@ -27,6 +28,7 @@ struct service_options {
     bool accept_loss;                /* of a damaged journal */
     bool trust_journal;              /* as durable_options.trust */
     int waker;                       /* woken when one that stands by is to go on */
+    struct durable_refused refused;  /* number 0: from the newest snapshot on */
 };
 
 /* Reads and checks configuration, rules and sinks, then opens files, sockets and

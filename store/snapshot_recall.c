@@ -83,7 +83,7 @@ static int load(const struct snapshot_recall_config *config, uint64_t number, co
         return rc;
     rc = journal_recall_load(begin->known, begin->known_bytes, &out->recall, err);
     if (rc == 0 && config->look != NULL)
-        rc = config->look(config->self, begin->image, begin->image_bytes, err);
+        rc = config->look(config->self, number, begin->image, begin->image_bytes, err);
     if (rc != 0)
         error_prefix(err, "%s: ", path);
     return rc;

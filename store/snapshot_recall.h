@@ -23,7 +23,7 @@ struct snapshot_recall_config {
     bool must_know;   /* the image is not asked for: it is read, and let go */
     void *self;
     /* Whether an image can be gone on from: 0, or a negative errno with a sentence. NULL: any. */
-    int (*look)(void *self, const void *image, size_t bytes, struct error *err);
+    int (*look)(void *self, uint64_t number, const void *image, size_t bytes, struct error *err);
     /* One is not good. `is_ahead`: it is whole, but of a moment that the journal does not hold, and
      * never will. */
     void (*passed_over)(void *self, uint64_t number, bool is_ahead, const char *why);

@@ -102,6 +102,23 @@ cmp told incidents.log || fail "the incident log is not what the journal says"
 [[ $("$TOCSIN" ledger data | python3 -c 'import json, sys; o = json.load(sys.stdin)["ops"]; print(o["all"], o["done"], o["owed"])') == '6 6 0' ]] ||
     fail "the ledger says: $("$TOCSIN" ledger data)"
 
+# An image whose checksums are right and whose content makes no sense is passed over like one that is
+# damaged: what was told is told again, to nobody.
+cp -r data spoiled
+python3 "$TOCSIN_TREE/tests/stories/spoil_image.py" spoiled/snapshots/0* || fail "the image cannot be spoiled"
+sed -i 's/dir: data/dir: spoiled/' tocsin.yaml
+lines=$(wc -l <hook.log)
+start_daemon
+wait_for "it has recovered" file_has run.log 'event=recovered changes=6'
+file_has run.log 'event=start_begins_anew .*made with another seed' || fail "it does not say so: $(cat run.log)"
+file_has run.log 'event=snapshot_passed_over .*spoiled/snapshots/0.*made with another seed' || fail "it is not passed over"
+kill -TERM "$daemon"
+wait_end "$daemon"
+[[ $code == 0 ]] || fail "exit code $code"
+[[ $(wc -l <hook.log) == "$lines" ]] || fail "the sinks were told: $(cat hook.log)"
+"$TOCSIN" fsck spoiled >fsck || fail "fsck of a directory with a spoiled image: $(cat fsck)"
+sed -i 's/dir: spoiled/dir: data/' tocsin.yaml
+
 # Under other settings it does not start; without rules that it will need neither, and says so first.
 sed -i 's/^admin:/engine: {round: 400ms}\n&/' tocsin.yaml
 refused 78 'settings cannot change .* then "engine.round 200ms", now "engine.round 400ms"'
