@@ -243,6 +243,54 @@ static void T4_a_proven_end_is_sealed_G_behind_R(void **state)
     bench_destroy(bench);
 }
 
+/* Where no topic has disorder there is still what a fetch may take. */
+static void T4_G_is_fifty_milliseconds_at_least(void **state)
+{
+    (void)state;
+    struct topic_config ordered = {.disorder_ms = 0, .tenant = "default"};
+    struct bench *bench = live_bench();
+    struct bench_feed *feed = bench_feed(bench, "t", 0);
+
+    bench->config.topics = &ordered;
+    bench_start(bench);
+    bench_settle(bench);
+    bench_put(feed, 50, "a", "down", "");
+    bench_settle(bench);
+    bench_pass(bench, 10, 10); /* R = 50 at clock 10 */
+    bench_pass(bench, 1000, 10);
+    assert_int_equal(bench_passed(bench, feed), 50 + 990 - 50);
+    bench_stop(bench);
+    bench_destroy(bench);
+}
+
+/* What is pushed is dated by the later of N and R: of the clock alone it would lie behind what has
+ * been sealed where log times are ahead of it, and of R alone it would stand still with the input.
+ */
+static void C3_what_is_pushed_is_stamped_by_the_later_of_N_and_R(void **state)
+{
+    (void)state;
+    struct bench *bench = live_bench();
+    struct bench_feed *feed = bench_feed(bench, "t", 0);
+
+    bench_start(bench);
+    bench_settle(bench);
+    bench_pass(bench, 100, 10);
+    bench_put(feed, 40, "a", "x", ""); /* R falls behind N */
+    bench_settle(bench);
+    bench_pass(bench, 10, 10);
+    assert_int_equal(engine_stamp(bench->engine) - BENCH_T0, 110);
+    bench_blind(feed); /* nothing proves that R may go on */
+    bench_pass(bench, 1000, 100);
+    assert_int_equal(engine_stamp(bench->engine) - BENCH_T0, 1110);
+    bench_see(feed);
+    bench_put(feed, 5000, "a", "x", ""); /* and ahead of it */
+    bench_settle(bench);
+    bench_pass(bench, 10, 10);
+    assert_in_range(engine_stamp(bench->engine) - BENCH_T0, 5000, 5010);
+    bench_stop(bench);
+    bench_destroy(bench);
+}
+
 static void T4_R_is_the_least_M_of_partitions_that_are_not_far_behind(void **state)
 {
     (void)state;
@@ -917,6 +965,8 @@ int main(void)
         cmocka_unit_test(T3_windows_are_half_open_and_timers_come_before_events),
         cmocka_unit_test(T8_all_partitions_of_a_recording_are_there_before_time_begins),
         cmocka_unit_test(T4_a_proven_end_is_sealed_G_behind_R),
+        cmocka_unit_test(T4_G_is_fifty_milliseconds_at_least),
+        cmocka_unit_test(C3_what_is_pushed_is_stamped_by_the_later_of_N_and_R),
         cmocka_unit_test(T4_R_is_the_least_M_of_partitions_that_are_not_far_behind),
         cmocka_unit_test(T4_old_records_in_a_quiet_topic_close_with_the_clock),
         cmocka_unit_test(T4_behind_a_backlog_without_successors_the_clock_takes_over),
