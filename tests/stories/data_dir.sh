@@ -228,3 +228,19 @@ wait_end "$daemon"
 [[ $code == 0 ]] || fail "exit code $code"
 [[ $(grep -c '^open first .* 200$' hook.log) == 5 ]] || fail "an open was told again: $(cat hook.log)"
 "$TOCSIN" fsck data >fsck || fail "fsck of a trusted journal: $(cat fsck)"
+
+# The same without a word to it: refused by the engine that wrote the journal, and trusted by one of
+# another version, which an update brings, and which may well decide otherwise.
+refused 65 'the recovery does not come to what the journal says.*--trust-journal goes on'
+version=$("$TOCSIN" --version)
+LC_ALL=C sed "s/$version/${version%?}x/g" "$TOCSIN" >newer # as long as the other
+chmod +x newer
+[[ $(./newer --version) == "${version%?}x" ]] || fail "it is not of another version: $(./newer --version)"
+TOCSIN=./newer start_daemon
+wait_for "the journal is trusted" file_has run.log "event=journal_trusted why=\"another engine\" engine=\"$version\""
+wait_for "what differs is listed" file_has run.log 'event=recovery_differs .*host=h5.*what="it is not told any more'
+wait_for "it has recovered" file_has run.log 'event=recovered .*differences=1$'
+kill -TERM "$daemon"
+wait_end "$daemon"
+[[ $code == 0 ]] || fail "exit code $code"
+[[ $(grep -c '^open first .* 200$' hook.log) == 5 ]] || fail "an open was told again: $(cat hook.log)"
