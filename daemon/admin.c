@@ -21,6 +21,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/host.h"
+#include "base/nearest.h"
+#include "base/text.h"
 #include "daemon/admin_request.h"
 #include "daemon/units.h"
 
@@ -491,6 +493,22 @@ static bool is_path(const struct admin_endpoint *endpoint, const char *path,
     return true;
 }
 
+/* However it was asked: that a path cannot be posted to would say that there is one. */
+static void answer_nothing(struct evhttp_request *request, const char *path)
+{
+    const char *paths[ENDPOINTS];
+    char hint[NEAREST_HINT_BYTES], sentence[NEAREST_HINT_BYTES + 64];
+    size_t count = 0;
+
+    for (size_t i = 1; i < ENDPOINTS; i++)
+        if (endpoints[i].tail == NULL)
+            paths[count++] = endpoints[i].path;
+    nearest_hint(text_of(path), paths, count, hint);
+    snprintf(sentence, sizeof(sentence), "there is nothing here%s",
+             hint[0] != '\0' ? hint : "; see /");
+    answer_state(request, HTTP_NOTFOUND, sentence);
+}
+
 static void on_request(struct evhttp_request *request, void *self)
 {
     const char *path = evhttp_uri_get_path(evhttp_request_get_evhttp_uri(request));
@@ -507,8 +525,7 @@ static void on_request(struct evhttp_request *request, void *self)
         if (is_path(&endpoints[i], path, incident))
             endpoint = &endpoints[i];
     if (endpoint == NULL) {
-        if (is_reading(request))
-            answer_state(request, HTTP_NOTFOUND, "there is nothing here; see /");
+        answer_nothing(request, path);
         return;
     }
     if (!(endpoint->is_command ? is_commanding(request) : is_reading(request)))

@@ -220,6 +220,22 @@ static const char *post(const struct admin *admin, const char *path, const char 
     return talk(dial(admin), request, strlen(request));
 }
 
+static void a_path_that_is_not_there_is_told_however_it_is_asked(void **state)
+{
+    (void)state;
+    struct admin *admin = start();
+    assert_answer(post(admin, "/event", "{}"), 404,
+                  "there is nothing here; did you mean \"/events\"?\n");
+    assert_answer(get(admin, "/silence"), 404,
+                  "there is nothing here; did you mean \"/silences\"?\n");
+    assert_answer(post(admin, "/etc/passwd", ""), 404, "there is nothing here; see /\n");
+    assert_answer(post(admin, "/incidents/", ""), 404,
+                  "there is nothing here; did you mean \"/incidents\"?\n");
+    assert_answer(post(admin, "/metrics", ""), 405, "this can only be read\n");
+    assert_answer(get(admin, "/events"), 405, "this is done by POST\n");
+    admin_destroy(admin);
+}
+
 static void incidents_are_asked_for_by_what_they_are_of_or_by_their_id(void **state)
 {
     (void)state;
@@ -229,7 +245,8 @@ static void incidents_are_asked_for_by_what_they_are_of_or_by_their_id(void **st
     assert_answer(get(admin, "/incidents/0abc"), 200, "{}\n");
     assert_string_equal(asked, "incidents sink= incident=0abc");
     asked[0] = '\0';
-    assert_answer(get(admin, "/incidents/"), 404, "there is nothing here; see /\n");
+    assert_answer(get(admin, "/incidents/"), 404,
+                  "there is nothing here; did you mean \"/incidents\"?\n");
     assert_answer(get(admin, "/incidents/0abc?open=1"), 400,
                   "/incidents/ has no parameter 'open'; it takes none\n");
     assert_answer(get(admin, "/incidents?sink=x"), 400,
@@ -448,6 +465,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_endpoint_answers),
+        cmocka_unit_test(a_path_that_is_not_there_is_told_however_it_is_asked),
         cmocka_unit_test(incidents_are_asked_for_by_what_they_are_of_or_by_their_id),
         cmocka_unit_test(what_is_not_understood_is_refused_and_not_done),
         cmocka_unit_test(answers_that_are_owed_are_given_by_any_thread),
