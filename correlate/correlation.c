@@ -10,6 +10,7 @@
  */
 #include <stdlib.h>
 #include "correlate/correlation.h"
+#include "correlate/key_queue.h"
 #include "correlate/listed_keys.h"
 #include "correlate/rule_trace.h"
 #include "correlate/sort.h"
@@ -47,10 +48,13 @@ static bool keep_watching(struct correlation *c, struct key_lane *lane, uint32_t
 static bool timer_run(struct correlation *c, struct key_lane *lane, uint32_t number, int64_t due_ms)
 {
     struct key_state *key = key_at(lane, number);
+    const uint32_t slot = key->slot;
 
     if (key->is_open)
         return incident_timer(c, lane, number, due_ms);
     correlation_form(c, key)->timer(c, key, due_ms);
+    if (key->slot != slot)
+        key_queue_note(c->worker, key, number, key_last_ms(key));
     rule_trace_timer(c, key, due_ms);
     return keep_watching(c, lane, number);
 }

@@ -37,7 +37,8 @@ struct rule_form {
     void (*clear)(struct correlation *c, struct key_state *key, const struct touch *touch);
     /* When timer() is wanted while the key watches; INT64_MAX: never. */
     int64_t (*due)(const struct correlation *c, const struct key_state *key);
-    /* The time has come; due() must be later afterwards. May open an incident. */
+    /* The time has come; due() must be later afterwards. May open an incident, and may hand the key
+     * over to the form in force. */
     void (*timer)(struct correlation *c, struct key_state *key, int64_t due_ms);
     /* True when a key that watches holds nothing: it leaves the table. */
     bool (*is_empty)(const struct correlation *c, const struct key_state *key);

@@ -129,10 +129,20 @@ static bool expect_touch_open(struct correlation *c, struct key_lane *lane, uint
     return true;
 }
 
-/* A rule that is gone or was changed is told of no sign of life: its silence means nothing. */
-static bool is_told(const struct correlation *c, const struct key_state *key)
+/* A former form's key that watches goes on as it would had the form in force been told of its last
+ * sign of life: a host that fell silent before a reload is missed after it. False where that form
+ * would not have it: the rule is gone, or lists its keys, which it took when it came, or there was
+ * no sign of life. */
+static bool goes_over(struct correlation *c, struct key_state *key)
 {
-    return c->rules->slots[key->slot].current;
+    struct expected *expected = key_body(key);
+    const uint32_t heir = rules_version_heir(c->rules, key->slot);
+
+    if (heir == UINT32_MAX || c->rules->slots[heir].is_listed || !expected->is_seen)
+        return false;
+    rule_key_inherit(c, key, heir);
+    expected->due_ms = expected->last_ms + correlation_rule(c, key)->every_ms;
+    return true;
 }
 
 /* It goes on where it is listed, or where there was a sign of life; what was closed in its silence
@@ -192,11 +202,13 @@ static void expect_timer(struct correlation *c, struct key_state *key, int64_t d
 {
     struct expected *expected = key_body(key);
 
-    if (!is_told(c, key)) {
+    if (!c->rules->slots[key->slot].current && !goes_over(c, key)) {
         slab_free(&c->worker->slab, expected, sizeof(*expected));
         key_set_body(key, NULL); /* it leaves */
         return;
     }
+    if (expected->due_ms > due_ms)
+        return; /* the form in force waits for longer */
     int64_t later_ms = put_off(c, correlation_rule(c, key), expected, due_ms);
     if (later_ms != 0)
         expected->due_ms = later_ms;

@@ -190,6 +190,52 @@ static void X5_other_keys_stand_beside_each_other(void **state)
     }
 }
 
+/* a has been silent since before the reload, b shows one more sign of life, c falls silent with the
+ * reload and is due at once, for the form in force waits for less; nothing is paged twice. */
+static void X5_who_falls_silent_over_a_reload_is_missed(void **state)
+{
+    (void)state;
+    for (int i = 0; i < FORMS; i++) {
+        struct life life = life_begin(BEATS("every: 3s", "cleared()", "former"), worker_counts[i]);
+        put(&life, 0, "a", "hb", "");
+        put(&life, 100, "b", "hb", "");
+        change_rules(&life, BEATS("every: 4s", "cleared()", "new"));
+        put(&life, 3500, "b", "hb", "");
+        pass_to(&life, 9000);
+        assert_int_equal(count_of(&life, "\"title\":\"new\""), 2);
+        put(&life, 9000, "a", "hb", "");
+        put(&life, 9100, "b", "hb", "");
+        change_rules(&life, BEATS("every: 2s", "cleared()", "last"));
+        pass_to(&life, 16000);
+        life_end(&life, "4000 opened rule one resource=a n=1 alerts=1\n"
+                        "7500 opened rule one resource=b n=1 alerts=1\n"
+                        "9000 closed cleared one resource=a n=2 alerts=1\n"
+                        "9100 closed cleared one resource=b n=2 alerts=1\n"
+                        "13000 opened rule one resource=a n=1 alerts=1\n"
+                        "13100 opened rule one resource=b n=1 alerts=1\n");
+    }
+}
+
+/* Of a rule that lists no keys any more, who was seen; of one that is gone, nobody. */
+static void X5_a_key_that_is_listed_no_more_is_learned_by_its_sign_of_life(void **state)
+{
+    (void)state;
+    for (int i = 0; i < FORMS; i++) {
+        struct life life = life_begin(
+            BEATS("every: 3s, keys: [{resource: a}, {resource: b}]", "cleared()", "former"),
+            worker_counts[i]);
+        put(&life, 500, "a", "hb", "");
+        change_rules(&life, BEATS("every: 4s", "cleared()", "new"));
+        put(&life, 2000, "c", "hb", "");
+        pass_to(&life, 5000);
+        put(&life, 5500, "a", "hb", "");
+        change_rules(&life, OTHER);
+        pass_to(&life, 14000);
+        life_end(&life, "4500 opened rule one resource=a n=1 alerts=1\n"
+                        "5500 closed cleared one resource=a n=2 alerts=1\n");
+    }
+}
+
 /* The sign of life that ends the former form's absence is the first that the new one knows. */
 static void X5_an_absence_that_ends_is_watched_by_the_new_form(void **state)
 {
@@ -337,6 +383,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(X5_what_a_former_form_was_told_is_not_the_next_ones),
         cmocka_unit_test(X5_a_rule_that_comes_back_finds_what_is_open),
         cmocka_unit_test(X5_other_keys_stand_beside_each_other),
+        cmocka_unit_test(X5_who_falls_silent_over_a_reload_is_missed),
+        cmocka_unit_test(X5_a_key_that_is_listed_no_more_is_learned_by_its_sign_of_life),
         cmocka_unit_test(X5_an_absence_that_ends_is_watched_by_the_new_form),
         cmocka_unit_test(X5_a_listed_key_is_the_new_forms_when_its_absence_is_over),
         cmocka_unit_test(X5_chains_of_a_former_form_hear_of_no_other_steps),

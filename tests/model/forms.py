@@ -287,7 +287,7 @@ class Expect(Key):
         last, every = self.last_raise, self.rule.expect["every_ms"]
         seen = self.model.recording.sight_since(now, last and last.event.topic)
         if self.drains():
-            self.due_at = math.inf  # nobody would tell it of a sign of life
+            self.closed(now, None)
         elif seen == math.inf:
             self.due_at = now + 10000
         elif now < seen + 60000:
@@ -298,10 +298,10 @@ class Expect(Key):
                       bare=(since, self.rule.expect.get("severity", "major")))
 
     def closed(self, now, inc):
-        # From now on it is a key of the form in force.
+        """From now on it is a key of the form in force; also where its own would open an incident, but is not."""
         self.place = next((rule.place for rule in self.model.in_force if rule.family == self.rule.family), self.place)
         self.owes_from(self.last_raise.time if self.last_raise else self.listed)
-        if self.drains() or inc.is_open() and self.values not in self.rule.listed:
+        if self.drains() or (inc.is_open() if inc else not self.last_raise) and self.values not in self.rule.listed:
             self.due_at = math.inf  # forgotten until its next sign of life
         elif self.due_at <= now:
-            self.owes_from(now)
+            self.due_at = now + self.rule.expect["every_ms"] if inc else now
