@@ -437,7 +437,7 @@ void rules_phase(struct worker *worker, uint64_t seq, const struct step *step)
     size_t count = touches_collect(&c);
     const struct touch **touches = (const struct touch **)(void *)worker->sort_scratch.at;
 
-    if (c.rules->lists_keys && worker->listed_generation != c.rules->generation)
+    if (worker->listed_generation != c.rules->generation)
         listed_keys_apply(&c);
     worker->listed_generation = c.rules->generation;
     for (size_t i = 0; i < count; i++) {

@@ -37,7 +37,7 @@ static bool is_heard(const struct correlation *c, const struct key_state *key,
 
     if (from->since < c->rules->slots[key->slot].since)
         return false;
-    return key->is_open || (touch->kind <= TOUCH_REPEAT && from->current && !from->is_listed);
+    return key->is_open || (touch->kind <= TOUCH_REPEAT && from->current);
 }
 
 bool key_touch_other(struct correlation *c, struct key_lane *lane, uint32_t number,

@@ -4,6 +4,8 @@
  * Each worker goes through all rows of a list and takes those of its lanes: a hash per row and
  * worker, once per list that is new. What is taken is marked with the version's generation, so a
  * key without the mark is listed no more.
+ *
+ * A pass over all keys is made only where a list is new, or a rule that expects has gone.
  */
 #include "correlate/listed_keys.h"
 
@@ -53,48 +55,65 @@ static void key_take(struct correlation *c, uint32_t slot, const struct text *va
     correlation_timer_keep(c, lane, number);
 }
 
-/* What is no longer listed leaves the lane. */
-static void lane_sweep(struct correlation *c, struct key_lane *lane, const bool *swept)
+/* What becomes of a slot's keys that are not listed, or no longer. */
+enum sweep {
+    SWEEP_NOTHING,
+    SWEEP_NOTE,     /* a former form has them: it is noted, and that is all */
+    SWEEP_WATCHING, /* those without an open incident leave */
+    SWEEP_ALL
+};
+
+static void lane_sweep(struct correlation *c, struct key_lane *lane, const enum sweep *swept)
 {
     for (uint32_t n = 0; n < lane->used; n++) {
         struct key_state *key = key_at(lane, n);
-        if (!key->used || !swept[key->slot] || !expect_unlist(c, key) ||
-            !c->rules->slots[key->slot].current)
+        const enum sweep sweep = key->used ? swept[key->slot] : SWEEP_NOTHING;
+        if (sweep == SWEEP_NOTHING || !expect_unlist(c, key) || sweep == SWEEP_NOTE)
             continue;
-        if (key->is_open) {
+        if (!key->is_open) {
+            rule_key_remove(c, lane, n);
+        } else if (sweep == SWEEP_ALL) {
             struct order order = correlation_order(c, key, from_ms(c), ORDER_TIMER, ORDER_RULE);
             incident_close(c, lane, n, &order, CAUSE_UNLISTED);
-        } else {
-            rule_key_remove(c, lane, n);
         }
     }
+}
+
+/* Of a former form. With no form in force nobody hears of signs of life, so a silence means
+ * nothing, also when the rule comes back. */
+static enum sweep sweep_of(const struct correlation *c, uint32_t slot, const enum sweep *swept)
+{
+    const uint32_t heir = rules_version_heir(c->rules, slot);
+
+    if (heir == UINT32_MAX)
+        return SWEEP_WATCHING;
+    return swept[heir] == SWEEP_ALL ? SWEEP_NOTE : SWEEP_NOTHING;
 }
 
 void listed_keys_apply(struct correlation *c)
 {
     const struct engine *engine = c->worker->engine;
-    bool *is_swept = memory_alloc(c->rules->slot_count + 1);
+    enum sweep *swept = memory_alloc((c->rules->slot_count + 1) * sizeof(*swept));
     bool any = false;
 
     for (uint32_t s = 0; s < c->rules->slot_count; s++) {
         const struct rule_slot *slot = &c->rules->slots[s];
-        is_swept[s] = is_new(c, s);
-        if (!is_swept[s])
+        swept[s] = is_new(c, s) ? SWEEP_ALL : SWEEP_NOTHING;
+        if (swept[s] == SWEEP_NOTHING)
             continue;
         any = true;
         for (uint32_t i = 0; i < slot->rule->listed_count; i++)
             key_take(c, s, &slot->rule->listed[(size_t)i * slot->rule->by_count]);
         slot->tally[c->worker->index].listed = slot->rule->listed_digest.lo;
     }
-    /* What a former form holds is noted to be listed no more, and that is all. */
-    for (uint32_t s = 0; any && c->rules->drain_count > 0 && s < c->rules->slot_count; s++) {
+    for (uint32_t s = 0; c->rules->drain_count > 0 && s < c->rules->slot_count; s++) {
         const struct rule_slot *slot = &c->rules->slots[s];
         if (slot->rule == NULL || slot->current || slot->rule->form_kind != FORM_EXPECT)
             continue;
-        uint32_t heir = rules_version_heir(c->rules, s);
-        is_swept[s] = heir != UINT32_MAX && is_swept[heir];
+        swept[s] = sweep_of(c, s, swept);
+        any |= swept[s] != SWEEP_NOTHING;
     }
     for (unsigned l = c->worker->index; any && l < LANES; l += engine->worker_count)
-        lane_sweep(c, &engine->key_lanes[l], is_swept);
-    free(is_swept);
+        lane_sweep(c, &engine->key_lanes[l], swept);
+    free(swept);
 }

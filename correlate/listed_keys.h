@@ -3,7 +3,7 @@
  * set on, whether anything came for them or not (docs/correlation.md, section 3).
  *
  * A key that was listed before carries on; one that is listed no more leaves, and its incident
- * closes with it.
+ * closes with it. Of a rule that has gone all leave that have no open incident.
  *
  * Thread: a worker, for keys of its own lanes, before the touches of the step.
  */
@@ -12,6 +12,7 @@
 
 #include "correlate/correlation.h"
 
+/* Once for each set of rules that takes effect. */
 void listed_keys_apply(struct correlation *c);
 
 #endif

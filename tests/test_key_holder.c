@@ -236,6 +236,88 @@ static void X5_a_key_that_is_listed_no_more_is_learned_by_its_sign_of_life(void 
     }
 }
 
+/* Nobody heard of signs of life while the rule was gone: it begins anew when it comes back. */
+static void X5_a_rule_that_comes_back_misses_nobody_of_before(void **state)
+{
+    (void)state;
+    for (int i = 0; i < FORMS; i++) {
+        struct life life = life_begin(BEATS("every: 5s", "cleared()", "former"), worker_counts[i]);
+        struct engine_rule_counters row[2] = {0};
+        put(&life, 0, "a", "hb", "");
+        put(&life, 100, "b", "hb", "");
+        change_rules(&life, OTHER);
+        engine_rule_counters(life.bench->engine, row, 2); /* a form without keys may be gone */
+        assert_int_equal(row[0].keys + row[1].keys, 0);
+        put(&life, 1500, "a", "hb", "");
+        change_rules(&life, BEATS("every: 4s", "cleared()", "again"));
+        put(&life, 4500, "b", "hb", "");
+        pass_to(&life, 11000);
+        life_end(&life, "8500 opened rule one resource=b n=1 alerts=1\n");
+    }
+}
+
+/* Meanwhile the rule lists c alone: what is heard of a is nothing to it, but says that a is alive.
+ */
+static void X5_a_list_between_two_forms_takes_only_what_is_heard_of(void **state)
+{
+    (void)state;
+    for (int i = 0; i < FORMS; i++) {
+        struct life life = life_begin(BEATS("every: 5s", "cleared()", "former"), worker_counts[i]);
+        put(&life, 0, "a", "hb", "");
+        put(&life, 100, "b", "hb", "");
+        change_rules(&life, BEATS("every: 1h, keys: [{resource: c}]", "cleared()", "listing"));
+        put(&life, 2000, "a", "hb", "");
+        change_rules(&life, BEATS("every: 4s", "cleared()", "new"));
+        pass_to(&life, 9000);
+        life_end(&life, "5100 opened rule one resource=b n=1 alerts=1\n");
+    }
+}
+
+static void X5_who_is_not_in_the_list_of_the_new_form_is_not_missed(void **state)
+{
+    (void)state;
+    for (int i = 0; i < FORMS; i++) {
+        struct life life = life_begin(BEATS("every: 3s", "cleared()", "former"), worker_counts[i]);
+        put(&life, 0, "a", "hb", "");
+        put(&life, 100, "b", "hb", "");
+        change_rules(&life, BEATS("every: 9s, keys: [{resource: b}]", "cleared()", "new"));
+        pass_to(&life, 12000);
+        char brief[64];
+        snprintf(brief, sizeof(brief), "%" PRId64 " opened rule one resource=b n=1 alerts=1\n",
+                 bench_mark(life.bench, MARK_SWITCH).value_ms - BENCH_T0 + 9000);
+        life_end(&life, brief);
+    }
+}
+
+/* Keys that go over count in the bound of the form in force, by their last touch, whichever form it
+ * came of: b's was before c's and a's. */
+static void X5_what_goes_over_counts_in_the_new_forms_bound(void **state)
+{
+    (void)state;
+#define BOUND(every, keys) BEATS("every: " every, "cleared()", "t") "    max_keys: " keys "\n"
+    for (int i = 0; i < FORMS; i++) {
+        struct life life = life_begin(BOUND("3s", "9"), worker_counts[i]);
+        struct engine_rule_counters row[2] = {0};
+        put(&life, 0, "a", "hb", "");
+        put(&life, 3000, "b", "hb", "");
+        pass_to(&life, 4000); /* a's absence has begun */
+        change_rules(&life, BOUND("20s", "2"));
+        put(&life, 5300, "c", "hb", "");
+        put(&life, 5350, "d", "hb", "");
+        put(&life, 5420, "a", "hb", ""); /* it closes: c goes */
+        pass_to(&life, 8000);            /* b has gone over at 6000, and goes */
+        bench_settle(life.bench);
+        engine_rule_counters(life.bench->engine, row, 2);
+        assert_int_equal(row[0].keys + row[1].keys, 2);
+        pass_to(&life, 28000);
+        life_end(&life, "3000 opened rule one resource=a n=1 alerts=1\n"
+                        "5420 closed cleared one resource=a n=2 alerts=1\n"
+                        "25350 opened rule one resource=d n=1 alerts=1\n"
+                        "25420 opened rule one resource=a n=1 alerts=1\n");
+    }
+#undef BOUND
+}
+
 /* The sign of life that ends the former form's absence is the first that the new one knows. */
 static void X5_an_absence_that_ends_is_watched_by_the_new_form(void **state)
 {
@@ -385,6 +467,10 @@ int main(int argc, char **argv)
         cmocka_unit_test(X5_other_keys_stand_beside_each_other),
         cmocka_unit_test(X5_who_falls_silent_over_a_reload_is_missed),
         cmocka_unit_test(X5_a_key_that_is_listed_no_more_is_learned_by_its_sign_of_life),
+        cmocka_unit_test(X5_a_rule_that_comes_back_misses_nobody_of_before),
+        cmocka_unit_test(X5_a_list_between_two_forms_takes_only_what_is_heard_of),
+        cmocka_unit_test(X5_who_is_not_in_the_list_of_the_new_form_is_not_missed),
+        cmocka_unit_test(X5_what_goes_over_counts_in_the_new_forms_bound),
         cmocka_unit_test(X5_an_absence_that_ends_is_watched_by_the_new_form),
         cmocka_unit_test(X5_a_listed_key_is_the_new_forms_when_its_absence_is_over),
         cmocka_unit_test(X5_chains_of_a_former_form_hear_of_no_other_steps),

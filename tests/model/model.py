@@ -133,9 +133,9 @@ class Model:
         """Touches of one event or timer count by rule."""
         for touch in sorted(touches, key=lambda touch: touch.place):
             rule = self.rules[touch.place]
-            key = self.holder(rule, touch.values, touch.raises and rule in self.in_force and not rule.listed)
+            key = self.holder(rule, touch.values, touch.raises and rule in self.in_force)
             self.touches.append(touch)
-            if key and (key.place == touch.place or key.place < touch.place and key.incident):
+            if key and not key.is_unlisted() and (key.place == touch.place or key.place < touch.place and key.incident):
                 key.touch(touch)
             else:
                 touch.counts_as("retired")
@@ -151,15 +151,15 @@ class Model:
 
     def list_keys(self, now):
         """Those that rules list are there without a touch."""
-        for rule in self.in_force:
-            for key in [self.holder(rule, values, takes=True) for values in rule.listed]:
-                if not key.last_raise and not key.listed:
-                    key.listed = now
-                    key.owes_from(now)
+        for key in [self.holder(rule, values, takes=True) for rule in self.in_force for values in rule.listed]:
+            if not key.last_raise and not key.listed:
+                key.listed, key.due_at = now, now + key.rule.expect["every_ms"]
 
     def switch(self, now):
         said = self.switches.pop(0)
         self.take_rules(said)
+        self.keys = {name: key for name, key in self.keys.items() if key.incident or not key.rule.expect
+                     or any(rule.family == name[0] for rule in self.in_force)}
         for alert in self.alerts.values():
             alert.is_stale, alert.is_given_up = True, alert.is_given_up or not self.composites
         self.telling.take_mutes(said.get("mutes"))
