@@ -31,6 +31,8 @@ class Live(Recording):
             elif kind < 0.6:  # of the same form: windows and incidents carry on
                 rule["title"] = parts_of("anew" if "expect" in rule else "{resource}, anew")
                 rule["close"] = self.close(hears="expect" not in rule)
+                if "expect" in rule and kind < 0.5:  # but another form of an absence: its keys may go over
+                    rule["expect"]["every_ms"] += 1000 if kind < 0.4 else -rule["expect"]["every_ms"] // 2
                 if "keys" in rule.get("expect", {}):
                     rule["expect"]["keys"] = self.listed_keys(rule_by(rule))
                 if self.tight:
