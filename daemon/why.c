@@ -45,7 +45,8 @@ struct why_rule *why_rule_of(struct why *why, const struct rule *rule)
     struct why_rule *of = &vector_add(&why->per_rule);
     memset(of, 0, sizeof(*of));
     of->rule = rule;
-    of->opened_ms = of->closed_ms = of->now.ended_ms = of->since_ms = of->emptied_ms = INT64_MIN;
+    of->opened_ms = of->closed_ms = of->since_ms = of->emptied_ms = INT64_MIN;
+    of->now.ended_ms = of->now.opened_ms = of->now.evicted_ms = INT64_MIN;
     of->best_share = -1;
     return of;
 }
@@ -264,15 +265,21 @@ struct engine_terms why_terms_at(const struct why *why, int64_t at_ms)
     return why->terms[at];
 }
 
-static bool has_rule(const struct rule_set *rules, const char *id)
+/* `form`: NULL: any. */
+static bool has_rule(const struct rule_set *rules, const char *id, const struct id128 *form)
 {
-    for (uint32_t i = 0; i < rule_set_count(rules); i++)
-        if (strcmp(rule_set_rule(rules, i)->id, id) == 0)
-            return true;
+    for (uint32_t i = 0; i < rule_set_count(rules); i++) {
+        const struct rule *rule = rule_set_rule(rules, i);
+        if (strcmp(rule->id, id) == 0)
+            return form == NULL || id128_equal(rule->form, *form);
+    }
     return false;
 }
 
-int64_t why_gone_since(const struct why *why, const char *rule_id, int64_t at_ms)
+/* When the newest stretch of sets without the rule began, of those that end in the one at `at_ms`.
+ */
+static int64_t lacks_since(const struct why *why, const char *rule_id, const struct id128 *form,
+                           int64_t at_ms)
 {
     const int64_t *switch_ms = why->config->recovery.switch_ms;
     int64_t since_ms = INT64_MIN;
@@ -280,9 +287,19 @@ int64_t why_gone_since(const struct why *why, const char *rule_id, int64_t at_ms
 
     while (at + 1 < why->set_count && switch_ms[at] <= at_ms)
         at++;
-    for (; at > 0 && !has_rule(why->sets[at], rule_id); at--)
+    for (; at > 0 && !has_rule(why->sets[at], rule_id, form); at--)
         since_ms = switch_ms[at - 1];
     return since_ms;
+}
+
+int64_t why_gone_since(const struct why *why, const char *rule_id, int64_t at_ms)
+{
+    return lacks_since(why, rule_id, NULL, at_ms);
+}
+
+int64_t why_former_since(const struct why *why, const struct rule *rule, int64_t at_ms)
+{
+    return lacks_since(why, rule->id, &rule->form, at_ms);
 }
 
 static struct rule_set *rules_before(void *self, size_t index, struct engine_terms *terms)

@@ -622,10 +622,10 @@ void why_watch_changed(void *self, const struct trace_change *change)
             note_change(why, change);
             if (incident->change == INCIDENT_OPENED) {
                 of->opened_id = incident->id;
-                of->opened_key = change->key;
                 of->opened_ms = incident->at_ms;
                 of->closed_ms = INT64_MIN;
                 of->best_share = -1; /* it is of before */
+                why_moment_opened(of, change->key, incident);
                 if (why->question.subject == WHY_KEY)
                     of->watched = false;
                 else
@@ -646,7 +646,7 @@ void why_watch_lost(void *self, const struct trace_key *key)
     if (why_watched_key(why, key->key) == NULL || why_is_too_late(why, key->at_ms) ||
         why->is_done || !why_asks_rule(why, key->rule))
         return;
-    why_rule_of(why, key->rule)->evicted = true;
+    why_moment_evicted(why_rule_of(why, key->rule), key);
     why_note(why,
              (struct why_note){.at_ms = key->at_ms,
                                .class = ORDER_ROUND_END,

@@ -19,6 +19,29 @@ void why_take_state(struct why_rule *of, const struct trace_touch *touch)
     why_words_mend(of->now.waits);
 }
 
+/* What ended a former moment says nothing of this one. */
+static void begin(struct why_rule *of, const struct trace_touch *touch)
+{
+    of->watched = true;
+    of->now.key = touch->touch->key;
+    of->now.ended_ms = of->now.opened_ms = of->now.evicted_ms = INT64_MIN;
+    why_take_state(of, touch);
+}
+
+void why_moment_opened(struct why_rule *of, struct id128 key, const struct incident *incident)
+{
+    if (!of->watched || of->now.opened_ms != INT64_MIN || !id128_equal(of->now.key, key))
+        return;
+    of->now.opened_id = incident->id;
+    of->now.opened_ms = incident->at_ms;
+}
+
+void why_moment_evicted(struct why_rule *of, const struct trace_key *key)
+{
+    if (of->watched && of->now.evicted_ms == INT64_MIN && id128_equal(of->now.key, key->key))
+        of->now.evicted_ms = key->at_ms;
+}
+
 bool why_asks_how_it_stood(const struct why *why)
 {
     return why->question.subject == WHY_KEY && why->question.at_ms != INT64_MAX;
@@ -87,19 +110,14 @@ void why_note_moment(struct why *why, struct why_rule *of, const struct trace_to
         keep_moment(why, of);
     else if (!must_settle && of->watched && touch->near < of->now.near)
         return;
-    of->watched = true;
-    of->now.key = touch->touch->key;
-    of->now.ended_ms = INT64_MIN;
-    why_take_state(of, touch);
+    begin(of, touch);
 }
 
 void why_note_standing(struct why_rule *of, const struct trace_touch *touch)
 {
     if (touch->fate == TRACE_WATCHED && touch->state[0] != '\0') {
-        of->watched = true;
-        of->now.key = touch->touch->key;
-        of->now.ended_ms = of->emptied_ms = INT64_MIN;
-        why_take_state(of, touch);
+        begin(of, touch);
+        of->emptied_ms = INT64_MIN;
     } else if (touch->fate <= TRACE_WATCHED && of->watched && of->emptied_ms == INT64_MIN)
         of->emptied_ms = touch->touch->order.at_ms;
 }

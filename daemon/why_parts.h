@@ -90,6 +90,10 @@ struct why_moment {
     char waits[160];  /* what the key's timer did at next_ms, when nothing had come before */
     int64_t ended_ms; /* when something came that ended it; INT64_MIN: nothing */
     char ended[400];
+    /* The first incident of the key since then, and the first time that it went at the bound;
+     * INT64_MIN: none. */
+    struct id128 opened_id;
+    int64_t opened_ms, evicted_ms;
 };
 
 /* How a rule got on with what is asked for. */
@@ -128,11 +132,9 @@ struct why_rule {
     bool as_member;            /* it opened by another, with this one among its members */
     int64_t own_ms, newest_ms; /* own times of the alert's problem that counts, and of its change */
     struct id128 incident;
-    struct id128 opened_id; /* the newest incident of the key */
-    struct id128 opened_key;
+    struct id128 opened_id;        /* the newest incident of the key */
     int64_t opened_ms, closed_ms;  /* INT64_MIN: has not */
     struct id128 expired_incident; /* its newest that an alert's expiry closed; zero: none */
-    bool evicted;                  /* the key went at the bound */
 };
 
 /* What muted an incident, from a change of it on. */
@@ -326,6 +328,8 @@ char *why_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* That were in force then. */
 struct engine_terms why_terms_at(const struct why *why, int64_t at_ms);
+/* When a reload made another form of the rule, or took it out; the same. */
+int64_t why_former_since(const struct why *why, const struct rule *rule, int64_t at_ms);
 /* When a reload took the rule out; INT64_MIN: the set in force then has it, or none before had. */
 int64_t why_gone_since(const struct why *why, const char *rule_id, int64_t at_ms);
 bool why_asks_rule(const struct why *why, const struct rule *rule);
@@ -400,6 +404,10 @@ void why_take_state(struct why_rule *of, const struct trace_touch *touch);
 
 /* A problem that the key holds: the nearest of them stays. */
 void why_note_moment(struct why *why, struct why_rule *of, const struct trace_touch *touch);
+
+/* What may end the moment: an incident of the key opened, the key went at the bound. */
+void why_moment_opened(struct why_rule *of, struct id128 key, const struct incident *incident);
+void why_moment_evicted(struct why_rule *of, const struct trace_key *key);
 
 /* How the key stands after the touch, whatever that was. */
 void why_note_standing(struct why_rule *of, const struct trace_touch *touch);

@@ -76,9 +76,23 @@ static bool opened_meanwhile(const struct why_rule *of)
 {
     bool by_timer = of->rule->form_kind != FORM_WINDOW || of->rule->window_kind != WINDOW_SLIDING;
 
-    return of->opened_ms != INT64_MIN && of->opened_ms >= of->now.at_ms &&
-           id128_equal(of->opened_key, of->now.key) &&
-           (of->opened_ms < of->now.next_ms || (by_timer && of->opened_ms == of->now.next_ms));
+    return of->now.opened_ms != INT64_MIN && (of->now.opened_ms < of->now.next_ms ||
+                                              (by_timer && of->now.opened_ms == of->now.next_ms));
+}
+
+/* A reload came before the next sign of life was due: the form that waited for it is told of none,
+ * and lets its keys go untold. False: there was none. */
+static bool say_let_go(struct why *why, const struct why_rule *of)
+{
+    int64_t former_ms = why_former_since(why, of->rule, of->now.next_ms);
+
+    if (of->rule->form_kind != FORM_EXPECT || former_ms == INT64_MIN)
+        return false;
+    say(why, "; the rule was %s by the reload",
+        why_gone_since(why, of->rule->id, of->now.next_ms) != INT64_MIN ? "taken out" : "changed");
+    say_time(why, " at ", former_ms);
+    say_time(why, ", and let the key go: nothing was waited for at ", of->now.next_ms);
+    return true;
 }
 
 /* What became of a key that waited. */
@@ -88,12 +102,12 @@ static void say_outcome(struct why *why, const struct why_rule *of)
         say_incident(why,
                      of->rule->form_kind == FORM_EXPECT ? "; none came then, and incident "
                                                         : "; it counted on until incident ",
-                     of->opened_id);
-        say_time(why, " opened at ", of->opened_ms);
+                     of->now.opened_id);
+        say_time(why, " opened at ", of->now.opened_ms);
     } else if (of->now.ended_ms != INT64_MIN) {
         say(why, "; %s", of->now.ended);
         say_time(why, " at ", of->now.ended_ms);
-    } else if (of->evicted) {
+    } else if (of->now.evicted_ms != INT64_MIN && of->now.evicted_ms < of->now.next_ms) {
         say(why, "; then the key was evicted, the rule had more than max_keys");
     } else if (of->now.next_ms == INT64_MAX) {
         return;
@@ -101,7 +115,7 @@ static void say_outcome(struct why *why, const struct why_rule *of)
         say_time(why, "; by itself it stays so until ", of->now.next_ms);
     } else if (of->now.next_ms >= why->passed_ms) {
         say_time(why, "; the input ends before ", of->now.next_ms);
-    } else {
+    } else if (!say_let_go(why, of)) {
         say(why, "; %s", of->now.waits[0] != '\0' ? of->now.waits : "it waited");
         say_time(why, of->now.waits[0] != '\0' ? " at " : " until ", of->now.next_ms);
     }

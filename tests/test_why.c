@@ -119,6 +119,27 @@ static const struct row story_rows[] = {
      "rule fans: count() 1 of 2 at " T "43.000Z; the oldest left at " T "45.000Z"},
 };
 
+/* Two racks take turns in the one key that the rule may have, twice. */
+static const struct put turns_story[] = {
+    /* 0 */ {0, "y", "fan", RACK("r1")},
+    /* 1 */ {50, "z", "fan", RACK("r2")},
+    /* 2 */ {1000, "x", "fan", RACK("r1")},
+    /* 3 */ {30000, "end", "end", ""},      {0, NULL, NULL, NULL},
+};
+
+static const struct row turns_rows[] = {
+    {"one that went at the bound", why_rules, turns_story, "t/0/0", NULL, 0, true,
+     "rule fans: count() 1 of 2 at " T
+     "40.000Z; then the key was evicted, the rule had more than max_keys"},
+    {"its key had gone before", why_rules, turns_story, "t/0/2", NULL, 0, true,
+     "rule fans: count() 1 of 2 at " T "41.000Z; the oldest left at " T "43.000Z"},
+    {"the key, of which the newest is told", why_rules, turns_story, "labels.rack=r1", NULL, 0,
+     true, "rule fans: count() 1 of 2 at " T "41.000Z; the oldest left at " T "43.000Z"},
+    {"the key, as it stood before", why_rules, turns_story, "labels.rack=r1", NULL, 900, true,
+     "rule fans: count() 1 of 2 at " T
+     "40.000Z; then the key was evicted, the rule had more than max_keys"},
+};
+
 /* A rule that is far from opening beside one that opens, by another event. */
 static const char beside[] =
     "rules:\n- id: host-down\n  where: check == \"down\"\n  by: [host]\n  window: 1m\n"
@@ -645,6 +666,8 @@ int main(void)
          NULL, &(struct questions)QUESTIONS(story_rows)},
         {"a_rule_that_is_about_the_event_is_named_first", each_question_has_its_verdict, NULL, NULL,
          &(struct questions)QUESTIONS(broad_rows)},
+        {"keys that take turns at the bound", each_question_has_its_verdict, NULL, NULL,
+         &(struct questions)QUESTIONS(turns_rows)},
         {"a_check_in_a_later_alternative_is_named", each_question_has_its_verdict, NULL, NULL,
          &(struct questions)QUESTIONS(later_rows)},
         {"an_incident_that_it_is_in_is_named", each_question_has_its_verdict, NULL, NULL,

@@ -131,6 +131,20 @@ static const struct row broken_rows[] = {
      "rule seq: it is b, and what has to come before had not come"},
 };
 
+/* A key that is silent twice: what is told of the first silence is not the second's incident. */
+static const struct put silent_story[] = {
+    /* 0 */ {0, "h1/a", "alive", ""},
+    /* 1 */ {6000, "h1/a", "alive", BENCH_CLEAR},
+    /* 2 */ {18000, "end", "end", ""},
+    {0, NULL, NULL, NULL},
+};
+
+static const struct row silent_rows[] = {
+    {"the sign of life before the first silence", forms, silent_story, "t/0/0", NULL, 0, true,
+     "rule alive: expects an event every 4s, one came at " T
+     "40.000Z; none came then, and incident # opened at " T "44.000Z"},
+};
+
 /* Only h1 is waited for; h2 gives signs of life all the same, h3 pings. */
 static const char listing[] =
     "rules:\n- id: backup\n  where: check == \"done\"\n  by: [host]\n"
@@ -343,6 +357,8 @@ int main(void)
          &(struct questions)QUESTIONS(forms_rows)},
         {"a_sequence_that_was_ended_is_told_as_begun", each_question_has_its_verdict, NULL, NULL,
          &(struct questions)QUESTIONS(broken_rows)},
+        {"a key that was silent twice", each_question_has_its_verdict, NULL, NULL,
+         &(struct questions)QUESTIONS(silent_rows)},
         cmocka_unit_test(what_ends_a_sequence_has_a_line_in_the_story_of_its_key),
         {"a_key_that_is_not_listed_is_told_as_such", each_question_has_its_verdict, NULL, NULL,
          &(struct questions)QUESTIONS(listing_rows)},

@@ -127,6 +127,42 @@ static void a_key_that_a_former_form_holds_names_the_reload(void **state)
     free(text);
 }
 
+#define ALIVE(every)                                                                               \
+    "rules:\n- id: alive\n  where: check == \"new\"\n  by: [host]\n  expect: {every: " every "}\n" \
+    "  incident: {title: t}\n  close: cleared()\n"
+
+/* Nothing was blind: the rule that waited is another one now, which knows the key no more. */
+static void a_sign_of_life_that_a_former_rule_had_names_the_reload(void **state)
+{
+    static const struct put puts[] = {
+        {1000, "h/a", "new", ""}, {9000, "end", "end", ""}, {0, NULL, NULL, NULL}};
+    static const struct {
+        const char *after, *verdict;
+    } rows[] = {
+        {ALIVE("3s"), "the rule was changed by the reload at " T
+                      "44.000Z, and let the key go: nothing was waited for at " T "45.000Z"},
+        {"rules:\n" PAIR("new", "new", "2", ""),
+         "the rule was taken out by the reload at " T
+         "44.000Z, and let the key go: nothing was waited for at " T "45.000Z"},
+        {ALIVE("4s"), "none came then, and incident # opened at " T "45.000Z"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        for (int by_key = 0; by_key < (i < 2 ? 2 : 1); by_key++) {
+            char *text, plain[2000], wanted[1000];
+            char *said = asked_of(puts, ALIVE("4s"), rows[i].after, by_key ? "host=h" : "t/0/0",
+                                  "alive", &text);
+            snprintf(wanted, sizeof(wanted),
+                     "rule alive: expects an event every 4s, one came at " T "41.000Z; %s",
+                     rows[i].verdict);
+            without_ids(said, plain, sizeof(plain));
+            assert_string_equal(plain, wanted);
+            free(said);
+            free(text);
+        }
+}
+
 /* A repeat takes the alert out of an incident whose rule is gone: one that closes when its alerts
  * have is over by it, another one stays. */
 static void an_incident_of_a_rule_that_is_gone_names_the_reload(void **state)
@@ -310,6 +346,7 @@ int main(void)
         cmocka_unit_test(a_question_may_name_a_rule_of_any_set),
         cmocka_unit_test(a_rule_that_did_not_change_goes_on),
         cmocka_unit_test(a_key_that_a_former_form_holds_names_the_reload),
+        cmocka_unit_test(a_sign_of_life_that_a_former_rule_had_names_the_reload),
         cmocka_unit_test(an_incident_of_a_rule_that_is_gone_names_the_reload),
         cmocka_unit_test(the_shelf_gives_back_the_files_of_a_set),
         cmocka_unit_test(the_shelf_keeps_a_set_for_an_hour),
