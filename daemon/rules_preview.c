@@ -78,31 +78,55 @@ static enum preview_drain drain_of(const struct engine_rule_counters *held,
     return id128_equal(held->key_kind, next->held.key_kind) ? DRAIN_KEEPS : DRAIN_BESIDE;
 }
 
-/* A form that is not in force behind the reload. */
-static void add_drain(struct rules_preview *preview, enum preview_state state,
-                      const struct engine_rule_counters *held, const struct running_rule *next)
+static bool is_absence(const struct shape *shape)
 {
-    add_row(preview, held->rule_id, state, held)->drain = drain_of(held, next);
+    for (uint32_t i = 0; shape->at != NULL && i < shape->count; i++)
+        if (strcmp(shape->at[i].key, "expect") == 0)
+            return true;
+    return false;
+}
+
+/* A form that is not in force behind the reload. What it writes is not known where it was not
+ * before; where keys can be compared, both are absences or neither. */
+static void add_drain(struct rules_preview *preview, enum preview_state state,
+                      const struct running_rule *now, const struct running_rule *next)
+{
+    struct preview_row *row = add_row(preview, now->held.rule_id, state, &now->held);
+
+    row->drain = drain_of(&now->held, next);
+    row->expects = is_absence(row->drain == DRAIN_KEEPS ? &next->shape : &now->shape);
+}
+
+#define APART "with another `by`, or `expect` against none, keys cannot be compared"
+
+/* Of what has no open incident. */
+static const char *watching_words(const struct preview_row *row)
+{
+    static const char *const of_windows[] = {
+        [DRAIN_KEEPS] = "a window is let go when something comes for its key, and the new form "
+                        "begins anew; until then it may still open an incident when its time comes",
+        [DRAIN_BESIDE] = "windows end beside those of the new form: " APART,
+        [DRAIN_ALONE] = "windows get nothing new, and end"};
+    static const char *const of_absences[] = {
+        [DRAIN_KEEPS] = "who stays silent is missed by the new form, no sooner than by this one",
+        [DRAIN_BESIDE] = "nobody is expected by this form any more",
+        [DRAIN_ALONE] = "nobody is expected any more"};
+
+    return row->expects ? of_absences[row->drain] : of_windows[row->drain];
 }
 
 /* False: there is nothing to say about what the row holds. */
 static bool drain_sentence(const struct rules_preview *preview, const struct preview_row *row,
                            char sentence[PREVIEW_SENTENCE_BYTES])
 {
-#define APART "with another `by`, or `expect` against none, keys cannot be compared"
     static const char *const of_incidents[] = {
         [DRAIN_KEEPS] = "; the new form opens none for the same key before",
         [DRAIN_BESIDE] = "; the new form may open others beside: " APART,
         [DRAIN_ALONE] =
             "; no rule opens others after that, and the next event of an alert, a repeat "
             "too, takes it out there"};
-    static const char *const of_windows[] = {
-        [DRAIN_KEEPS] = "no incident is open: a window is let go when something comes for its key, "
-                        "and the new form begins anew",
-        [DRAIN_BESIDE] =
-            "no incident is open, and windows end beside those of the new form: " APART,
-        [DRAIN_ALONE] = "no incident is open: windows get nothing new, and end"};
     char incidents[80] = "open incidents keep their keys until they close";
+    const bool also_watches = preview->is_counted && row->keys > row->open;
 
     if (row->drain == DRAIN_NONE || row->drain == DRAIN_UNKNOWN)
         return false;
@@ -112,11 +136,12 @@ static bool drain_sentence(const struct rules_preview *preview, const struct pre
         snprintf(incidents, sizeof(incidents),
                  "%" PRIu64 " open incidents keep their keys until they close", row->open);
     if (preview->is_counted && row->open == 0)
-        snprintf(sentence, PREVIEW_SENTENCE_BYTES, "%s", of_windows[row->drain]);
+        snprintf(sentence, PREVIEW_SENTENCE_BYTES, "no incident is open: %s", watching_words(row));
     else
-        snprintf(sentence, PREVIEW_SENTENCE_BYTES, "%s%s", incidents, of_incidents[row->drain]);
+        snprintf(sentence, PREVIEW_SENTENCE_BYTES, "%s%s%s%s", incidents, of_incidents[row->drain],
+                 also_watches ? "; of the other keys " : "",
+                 also_watches ? watching_words(row) : "");
     return true;
-#undef APART
 }
 
 static const char *keep(struct rules_preview *preview, const char *text)
@@ -158,12 +183,12 @@ static bool compare(struct rules_preview *preview, const struct running_rule *no
     struct preview_row *row;
 
     if (next == NULL) {
-        add_drain(preview, PREVIEW_GONE, &now->held, NULL);
+        add_drain(preview, PREVIEW_GONE, now, NULL);
     } else if (!id128_equal(next->held.form, now->held.form)) {
         row = add_row(preview, id, PREVIEW_STARTS_EMPTY, NULL);
         if (!shape_compare(&now->shape, &next->shape, preview->arena, &row->changes))
             return false;
-        add_drain(preview, PREVIEW_DRAINS, &now->held, next);
+        add_drain(preview, PREVIEW_DRAINS, now, next);
     } else {
         row = add_row(preview, id, PREVIEW_CARRIES_ON, &now->held);
         return now->setting == NULL || list_changes(preview, row, now->setting, next->setting);
@@ -187,7 +212,7 @@ static bool compare_rules(struct rules_preview *preview, const struct rules_runn
             is_good = compare(preview, now, found);
         } else if (now->held.keys > 0) {
             /* Of an earlier reload: no set changes anything about it. */
-            add_drain(preview, PREVIEW_DRAINS, &now->held, found);
+            add_drain(preview, PREVIEW_DRAINS, now, found);
         }
     }
     for (size_t i = 0; is_good && i < next->count; i++)

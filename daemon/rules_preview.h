@@ -49,12 +49,13 @@ enum preview_drain {
     DRAIN_UNKNOWN /* the daemon is of a version that does not tell which keys can be compared */
 };
 
-enum { PREVIEW_SENTENCE_BYTES = 256 };
+enum { PREVIEW_SENTENCE_BYTES = 400 };
 
 struct preview_row {
     char rule_id[ENGINE_RULE_ID_BYTES];
     enum preview_state state;
     enum preview_drain drain;
+    bool expects;        /* it is of absence, as far as that is known; of what drains */
     uint64_t keys, open; /* held by this form now */
     struct preview_changes changes;
 };

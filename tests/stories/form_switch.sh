@@ -9,8 +9,9 @@ input.topics: [{topic: events, disorder: 20ms}]
 rules: [rules.yaml]
 data: {dir: data}
 TEXT
-form() { # WHEN TITLE
+form() { # WHEN TITLE EVERY
     { echo 'rules:'; rule first alpha; } | sed "s/count() >= 1/$1/; s/alpha on/$2 on/" >rules.yaml
+    printf '  - {id: pulse, where: check == "beat", by: [host], expect: {every: %s}, incident: {title: "{host}"}, close: cleared()}\n' "$3" >>rules.yaml
 }
 opened() { grep -cE "\"change\":\"opened\".*host=$1\"" incidents.log || true; }
 has_opened() { [[ $(opened "$1") == "$2" ]]; }
@@ -25,14 +26,18 @@ is_new() {
     file_has incidents.log "\"title\":\"new on m$marker\""
 }
 
-form 'count() >= 1' former
+form 'count() >= 1' former 1h
 start_daemon
 wait_for "it is ready" answers /readyz 200
+event beat q problem | send
 repeat
 has_opened x 1 || fail "x opened $(opened x) times"
-form 'count() > 0' new
+form 'count() > 0' new 2h
 "$TOCSIN" check --config tocsin.yaml --against running >check.out 2>&1 || true
 file_has check.out 'first +drains' || fail "the preview: $(cat check.out)"
+file_has check.out 'pulse +drains +keys 1, open incidents 0$' || fail "the preview of pulse: $(cat check.out)"
+file_has check.out '^      no incident is open: who stays silent is missed by the new form, no sooner than by this one$' ||
+    fail "the preview of who is expected: $(cat check.out)"
 kill -HUP "$daemon"
 wait_for "the new form is in force" is_new
 repeat
