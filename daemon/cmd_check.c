@@ -92,7 +92,7 @@ static void print_key(void *self, const struct config_key *key, const char *path
 static void add_key(void *self, const struct config_key *key, const char *path, const char *value)
 {
     (void)key;
-    json_object_set_new(self, path, json_string(value));
+    json_object_set_new(self, path, json_shown(value));
 }
 
 static bool drops_clears(const struct enrich_step *step)
@@ -236,8 +236,8 @@ static json_t *json_mutes(const struct rule_set *rules)
     for (uint32_t m = 0; m < rule_set_mute_count(rules); m++) {
         const struct mute *mute = rule_set_mute(rules, m);
         int64_t end_ms = mute_end(mute, host_wall_ms());
-        json_t *object = json_pack("{s:s,s:s,s:s}", "kind", mute_kind_name(mute->kind), "id",
-                                   mute->id, "place", mute->place);
+        json_t *object = json_pack("{s:s,s:s,s:o}", "kind", mute_kind_name(mute->kind), "id",
+                                   mute->id, "place", json_shown(mute->place));
         json_array_append_new(list, object);
         json_object_set_new(object, "ended",
                             end_ms != INT64_MAX ? json_integer(end_ms) : json_null());
@@ -599,10 +599,11 @@ static int load(const struct check *check, struct loaded *to, struct error *err)
 /* The mistakes for a script, as people read them on standard error. */
 static void print_mistakes(const char *text)
 {
-    json_t *root = json_pack("{s:s}", "mistakes", text);
+    json_t *root = json_object();
 
-    json_dumpf(root, stdout, JSON_INDENT(2));
-    fputc('\n', stdout);
+    if (json_object_set_new(root, "mistakes", json_shown(text)) != 0 ||
+        !json_print(json_incref(root), JSON_INDENT(2), stdout))
+        fprintf(stderr, "tocsin check: out of memory\n");
     json_decref(root);
 }
 

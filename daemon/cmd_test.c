@@ -319,8 +319,9 @@ static void refuse(struct testing *testing, const char *path, int code, const ch
     note(testing, code);
     fprintf(stderr, "%s\n", why);
     if (testing->results != NULL)
-        json_array_append_new(testing->results, json_pack("{s:s, s:b, s:s}", "file", path, "passed",
-                                                          0, "trouble", why));
+        json_array_append_new(testing->results,
+                              json_pack("{s:o, s:b, s:o}", "file", json_shown(path), "passed", 0,
+                                        "trouble", json_shown(why)));
     if (testing->junit != NULL) {
         fprintf(testing->junit, "    <testcase name=\"the file is read\" classname=\"");
         rule_test_report_xml_text(path, testing->junit);

@@ -13,4 +13,9 @@
  * too, when `root` is NULL. */
 bool json_print(json_t *root, size_t flags, FILE *to);
 
+/* A text that may hold what is no UTF-8, such as a sentence that shows a line of a file or names
+ * one: each byte that begins no character becomes U+FFFD, the rest stays. The caller's, as of
+ * json_string(). Errors: NULL when memory is short. */
+json_t *json_shown(const char *text);
+
 #endif

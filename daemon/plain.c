@@ -21,28 +21,36 @@ static bool is_shown(uint32_t code)
            (code < 0x202a || code > 0x202e) && (code < 0x2066 || code > 0x2069);
 }
 
-uint32_t plain_character(struct text text, bool *is_plain)
+/* 0: what begins here is no character. */
+static uint32_t character_bytes(struct text text, uint32_t *to)
 {
     /* The smallest that needs so many bytes: less is another spelling, which is no UTF-8. */
     static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
     unsigned char first = (unsigned char)text.at[0];
     uint32_t bytes = sequence_bytes(first), code = first;
 
-    *is_plain = false;
     if (bytes == 0 || bytes > text.len)
-        return 1;
+        return 0;
     if (bytes > 1)
         code = first & (0x7fu >> bytes);
     for (uint32_t i = 1; i < bytes; i++) {
         unsigned char next = (unsigned char)text.at[i];
         if ((next & 0xc0) != 0x80)
-            return 1;
+            return 0;
         code = code << 6 | (next & 0x3fu);
     }
     if (code < least[bytes] || code > 0x10ffff || (code >= 0xd800 && code < 0xe000))
-        return 1;
-    *is_plain = is_shown(code);
+        return 0;
+    *to = code;
     return bytes;
+}
+
+uint32_t plain_character(struct text text, bool *is_plain)
+{
+    uint32_t code = 0, bytes = character_bytes(text, &code);
+
+    *is_plain = bytes > 0 && is_shown(code);
+    return bytes > 0 ? bytes : 1;
 }
 
 void plain_print_text(struct text text, FILE *to)
@@ -66,6 +74,19 @@ void plain_print_text(struct text text, FILE *to)
 void plain_print(const char *text, FILE *to)
 {
     plain_print_text(text_of(text), to);
+}
+
+void plain_print_utf8(const char *text, FILE *to)
+{
+    struct text rest = text_of(text);
+    uint32_t code;
+
+    while (rest.len > 0) {
+        uint32_t bytes = character_bytes(rest, &code), step = bytes > 0 ? bytes : 1;
+        fwrite(bytes > 0 ? rest.at : "\xef\xbf\xbd", 1, bytes > 0 ? bytes : 3, to);
+        rest.at += step;
+        rest.len -= step;
+    }
 }
 
 void plain_printf(FILE *to, const char *format, ...)

@@ -11,7 +11,7 @@
  *   U+202A to U+202E, U+2066 to U+2069   what turns the direction of writing
  *   a byte that is no UTF-8              a terminal may take it for one of the first row
  *
- * What is printed as JSON is escaped there and does not come here.
+ * What is printed as JSON is escaped there and comes here for the last row alone.
  *
  * Thread: any, a stream in one at a time.
  */
@@ -29,6 +29,10 @@ uint32_t plain_character(struct text text, bool *is_plain);
 
 void plain_print(const char *text, FILE *to);
 void plain_print_text(struct text text, FILE *to);
+
+/* For a document in UTF-8, which escapes by itself: only a byte that begins no character is not
+ * printed as it is, U+FFFD stands in its place. */
+void plain_print_utf8(const char *text, FILE *to);
 
 /* As fprintf(), of a line or a part of one: what is printed has no line end, wherever it came
  * from. Without memory for it, it says so in its place. */

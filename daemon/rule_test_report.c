@@ -1,5 +1,6 @@
 /* rule_test_report.c - see rule_test_report.h. */
 #include "daemon/rule_test_report.h"
+#include "daemon/json_print.h"
 #include "daemon/plain.h"
 
 #include <inttypes.h>
@@ -206,9 +207,7 @@ void rule_test_report_text(const struct rule_test_outcome *outcome, bool verbose
 
 static void set_text(json_t *object, const char *name, const char *text)
 {
-    json_t *value = json_string(text);
-
-    json_object_set_new(object, name, value != NULL ? value : json_string("(not UTF-8)"));
+    json_object_set_new(object, name, json_shown(text));
 }
 
 static void set_place(json_t *object, struct span span)
@@ -270,7 +269,7 @@ static json_t *finding_json(const struct rule_test_outcome *outcome,
     if (finding->said[0] != '\0')
         set_text(object, "said", finding->said);
     for (uint32_t l = 0; l < finding->line_count; l++)
-        json_array_append_new(lines, json_string(finding->line[l]));
+        json_array_append_new(lines, json_shown(finding->line[l]));
     json_object_set_new(object, "why", lines);
     return object;
 }
@@ -296,7 +295,7 @@ json_t *rule_test_report_json(const struct rule_test_outcome *outcome)
 
 /* ---- JUnit ---- */
 
-void rule_test_report_xml_text(const char *text, FILE *to)
+static void print_xml(const char *text, FILE *to)
 {
     for (; *text != '\0'; text++) {
         unsigned char c = (unsigned char)*text;
@@ -308,6 +307,20 @@ void rule_test_report_xml_text(const char *text, FILE *to)
         else if (c >= 0x20 || c == '\n' || c == '\t')
             fputc(c, to);
     }
+}
+
+void rule_test_report_xml_text(const char *text, FILE *to)
+{
+    char *shown = NULL;
+    size_t bytes = 0;
+    FILE *copy = open_memstream(&shown, &bytes);
+
+    if (copy != NULL) {
+        plain_print_utf8(text, copy);
+        fclose(copy);
+    }
+    print_xml(shown != NULL ? shown : "(out of memory)", to);
+    free(shown);
 }
 
 void rule_test_report_junit(const struct rule_test_outcome *outcome, FILE *to)

@@ -195,17 +195,36 @@ static size_t utf8_length(const unsigned char *at, size_t left)
     return 0;
 }
 
-size_t script_find_bad_byte(const struct script *script)
+static bool is_control(unsigned char c)
+{
+    return c == 0x7f || (c < 0x20 && c != '\t' && c != '\n' && c != '\r');
+}
+
+static size_t find_bad_byte(const struct script *script)
 {
     const unsigned char *text = (const unsigned char *)script->text;
     size_t at = 0;
 
     while (at < script->bytes) {
         size_t length = utf8_length(text + at, script->bytes - at);
-        if (length == 0 || text[at] == 0x7f ||
-            (text[at] < 0x20 && text[at] != '\t' && text[at] != '\n' && text[at] != '\r'))
+        if (length == 0 || is_control(text[at]))
             return at;
         at += length;
     }
     return at;
+}
+
+bool script_is_text(const struct script *script, struct diagnostics *diag)
+{
+    size_t at = find_bad_byte(script);
+    struct span span = {script, (uint32_t)at, (uint32_t)at};
+    unsigned char bad = at < script->bytes ? (unsigned char)script->text[at] : 0;
+
+    if (at >= script->bytes)
+        return true;
+    if (is_control(bad))
+        diagnose(diag, span, "the control character 0x%02x cannot stand here", bad);
+    else
+        diagnose(diag, span, "the byte 0x%02x here is no UTF-8 text", bad);
+    return false;
 }

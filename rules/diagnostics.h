@@ -84,8 +84,8 @@ int diagnostics_finish(struct diagnostics *diag);
 
 struct place script_place(const struct script *script, uint32_t at);
 
-/* The first byte that cannot stand in such a file (not UTF-8, or a control character other than
- * tab and line ends), or script->bytes. */
-size_t script_find_bad_byte(const struct script *script);
+/* Diagnoses the first byte that cannot stand in such a file: one that is no UTF-8, or a control
+ * character other than tab and line ends. True: there is none. */
+bool script_is_text(const struct script *script, struct diagnostics *diag);
 
 #endif

@@ -125,15 +125,9 @@ static bool has_work_left(const struct definition *definition, const struct yaml
 static bool read_text(struct definition *definition, bool is_json)
 {
     struct lookups *lookups = definition->lookups;
-    size_t bad = script_find_bad_byte(&definition->script);
 
-    if (bad < definition->script.bytes) {
-        diagnose(lookups->diag,
-                 (struct span){&definition->script, (uint32_t)bad, (uint32_t)bad + 1},
-                 "the byte 0x%02x here is no UTF-8 text",
-                 (unsigned)(unsigned char)definition->script.text[bad]);
+    if (!script_is_text(&definition->script, lookups->diag))
         return false;
-    }
     return (is_json ? sheet_read_json : sheet_read_csv)(&definition->script, lookups->arena,
                                                         lookups->diag, &definition->sheet);
 }

@@ -604,19 +604,14 @@ static bool script_accept(const struct script *script, struct diagnostics *diag)
 {
     const char *costly;
     uint32_t at = 0;
-    size_t bad;
 
     if (script->bytes > YAML_BYTES_MAX) {
         diagnose(diag, (struct span){script, 0, 0}, "the file is larger than %d MiB",
                  YAML_BYTES_MAX >> 20);
         return false;
     }
-    bad = script_find_bad_byte(script);
-    if (bad < script->bytes) {
-        diagnose(diag, (struct span){script, (uint32_t)bad, (uint32_t)bad},
-                 "the byte 0x%02x here is no UTF-8 text", (unsigned char)script->text[bad]);
+    if (!script_is_text(script, diag))
         return false;
-    }
     costly = find_costly(script, &at);
     if (costly != NULL) {
         diagnose(diag, (struct span){script, at, at}, "%s", costly);

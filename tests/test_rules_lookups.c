@@ -408,6 +408,7 @@ static void wrong_files_are_refused_at_their_place(void **state)
         {"./x.csv", "a,b\n1,2\"3\n", "./x.csv:2:4: a cell with a quote in it begins with a quote"},
         {"./x.csv", "a,b\n1,2\r3\n", "./x.csv:2:4: a line ends with a line feed"},
         {"./x.csv", "a,b\n1,\xff\n", "./x.csv:2:3: the byte 0xff here is no UTF-8 text"},
+        {"./x.csv", "a,b\n1,\x01\n", "./x.csv:2:3: the control character 0x01 cannot stand here"},
         {"./x.json", "", "./x.json:1:1: a list or a map should stand here"},
         {"./x.json", "5", "./x.json:1:1: a list or a map should stand here"},
         {"./x.json", "[", "./x.json:1:2: expected a value here"},

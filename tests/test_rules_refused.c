@@ -231,6 +231,8 @@ static void wrong_keys_are_refused(void **state)
          "r.yaml:2:1: a second document begins here; a file holds one"},
         {"rules: []\nrules: []\n", "r.yaml:2:1: the key \"rules\" is there already, in line 1"},
         {"rules: \xff\n", "r.yaml:1:8: the byte 0xff here is no UTF-8 text"},
+        {"rules: \x01\n", "r.yaml:1:8: the control character 0x01 cannot stand here"},
+        {"rules: \x7f\n", "r.yaml:1:8: the control character 0x7f cannot stand here"},
         {"[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]", "r.yaml:1:17: nested deeper than 16 levels"},
         {HEAD "    where: !has(value)\n" GOOD_WINDOW GOOD_WHEN TAIL,
          "r.yaml:3:12: tags (!name) are not allowed here; text that begins with ! needs quotes"},

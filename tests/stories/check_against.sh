@@ -120,6 +120,20 @@ code=0
 "$TOCSIN" check --rules broken.yaml --json >mistakes.json 2>/dev/null || code=$?
 [[ $code == 78 ]] || fail "a broken file: exit code $code"
 python3 -c 'import json; assert "broken.yaml:1:9: " in json.load(open("mistakes.json"))["mistakes"]'
+# So is what is no UTF-8, of a line or of a file's name: U+FFFD stands for such a byte.
+spoilt=$(printf 'spoilt\xff.yaml')
+printf 'rules:\n  - id: r\n    where: check == "a\xff"\n' >"$spoilt"
+code=0
+"$TOCSIN" check --rules "$spoilt" --json >mistakes.json 2>/dev/null || code=$?
+[[ $code == 78 ]] || fail "a spoilt file: exit code $code"
+python3 - <<'PYTHON' || fail "a spoilt file as JSON: $(cat -v mistakes.json)"
+import json
+said = json.load(open("mistakes.json", encoding="utf-8"))["mistakes"]
+assert "spoilt\ufffd.yaml:3:" in said and "the byte 0xff here is no UTF-8 text" in said and '"a\ufffd"' in said, said
+PYTHON
+{ sed '/^silences/,$d' before.yaml; echo "inhibit: [{id: no, source: 'rule == \"alpha9\"', target: 'rule == \"zzz\"'}]"; } >"$spoilt"
+check 0 --rules "$spoilt" --json
+python3 -c 'import json; assert "spoilt\ufffd.yaml" in json.load(open("check.out"))["mutes"][0]["place"]' || fail "its place: $(cat -v check.out)"
 # Of an inhibition of which neither side can be, both are told.
 {
     sed '/^silences/,$d' before.yaml

@@ -112,6 +112,23 @@ one = x.getElementsByTagName("testcase")[0]
 assert one.getAttribute("name") == "an odd <name> & \"more\"", one.getAttribute("name")
 assert (one.getAttribute("file"), one.getAttribute("line")) == ("odd/odd.test.yaml", "3"), one.toxml()'
 
+# Nor a byte that is no UTF-8, of a name or of a refused file's line: U+FFFD stands for it.
+mkdir raw
+cp suite/host.yaml raw
+{ echo 'rules: [host.yaml]'; one 'a is down' 'a name of bytes'; } >"$(printf 'raw/g\xff.test.yaml')"
+printf 'tests: "\xff"\n' >raw/a.test.yaml
+ends 65 --json --junit raw.xml raw
+python3 - <<'EOF'
+import json, xml.dom.minidom
+d = json.load(open("out", encoding="utf-8"))
+assert d["files_refused"] == 1, d
+bad = [t for t in d["tests"] if "trouble" in t]
+assert len(bad) == 1 and bad[0]["file"] == "raw/a.test.yaml" and "0xff" in bad[0]["trouble"], d
+assert [t["file"] for t in d["tests"] if t["passed"]] == ["raw/g\ufffd.test.yaml"], d
+files = [t.getAttribute("classname") for t in xml.dom.minidom.parse("raw.xml").getElementsByTagName("testcase")]
+assert files == ["raw/a.test.yaml", "raw/g\ufffd.test.yaml"], files
+EOF
+
 # What is wrong with a file is told with its place, and the other files run.
 mkdir wrong
 cp suite/host.yaml suite/host.test.yaml wrong
