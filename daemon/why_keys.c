@@ -116,12 +116,31 @@ static void note_ended(struct why *why, struct why_rule *of, const struct trace_
     put_end(why, touch, of->now.ended, sizeof(of->now.ended));
 }
 
+/* The entry is of a former form of the rule, which waits for the key: the form in force hears of
+ * it, and misses it. */
+static bool is_former_wait(const struct why_rule *of, const struct rule *rule, struct id128 key)
+{
+    return of->rule != rule && of->watched && of->rule->form_kind == FORM_EXPECT &&
+           rule->form_kind == FORM_EXPECT && strcmp(of->rule->id, rule->id) == 0 &&
+           id128_equal(of->now.key, key) && of->now.ended_ms == INT64_MIN &&
+           of->now.opened_ms == INT64_MIN;
+}
+
+/* A sign of life is one for whatever form of the rule waited for it. */
+static void follow_former(struct why *why, const struct trace_touch *touch)
+{
+    for (size_t i = 0; touch->rule->form_kind == FORM_EXPECT && i < why->per_rule.count; i++)
+        if (is_former_wait(&why->per_rule.at[i], touch->rule, touch->touch->key))
+            note_ended(why, &why->per_rule.at[i], touch);
+}
+
 /* What comes after the touch that is told of: it ends what the key waited for, or the window that
  * is looked at when it ends has got other entries. False when it does neither. */
 static bool follow(struct why *why, const struct trace_touch *touch)
 {
     struct why_rule *of = why_rule_of(why, touch->rule);
 
+    follow_former(why, touch);
     if (!of->watched || of->now.ended_ms != INT64_MIN ||
         !id128_equal(of->now.key, touch->touch->key) || touch->fate > TRACE_WATCHED ||
         touch->touch->order.at_ms >= of->now.next_ms)
@@ -626,6 +645,9 @@ void why_watch_changed(void *self, const struct trace_change *change)
                 of->closed_ms = INT64_MIN;
                 of->best_share = -1; /* it is of before */
                 why_moment_opened(of, change->key, incident);
+                for (size_t i = 0; i < why->per_rule.count; i++)
+                    if (is_former_wait(&why->per_rule.at[i], change->rule, change->key))
+                        why_moment_opened(&why->per_rule.at[i], change->key, incident);
                 if (why->question.subject == WHY_KEY)
                     of->watched = false;
                 else

@@ -80,18 +80,31 @@ static bool opened_meanwhile(const struct why_rule *of)
                                               (by_timer && of->now.opened_ms == of->now.next_ms));
 }
 
-/* A reload came before the next sign of life was due: the form that waited for it is told of none,
- * and lets its keys go untold. False: there was none. */
-static bool say_let_go(struct why *why, const struct why_rule *of)
+/* "; none came then, and incident # opened at 12:00:44" */
+static void say_next_opened(struct why *why, const struct why_rule *of)
+{
+    say_incident(why,
+                 of->rule->form_kind == FORM_EXPECT ? "; none came then, and incident "
+                                                    : "; it counted on until incident ",
+                 of->now.opened_id);
+    say_time(why, " opened at ", of->now.opened_ms);
+}
+
+/* A reload came before the next sign of life was due: the form in force, if there is one, waits for
+ * it by its own time. False: there was no reload. */
+static bool say_former(struct why *why, const struct why_rule *of)
 {
     int64_t former_ms = why_former_since(why, of->rule, of->now.next_ms);
+    bool is_gone = why_gone_since(why, of->rule->id, of->now.next_ms) != INT64_MIN;
 
     if (of->rule->form_kind != FORM_EXPECT || former_ms == INT64_MIN)
         return false;
-    say(why, "; the rule was %s by the reload",
-        why_gone_since(why, of->rule->id, of->now.next_ms) != INT64_MIN ? "taken out" : "changed");
+    say(why, "; the rule was %s by the reload", is_gone ? "taken out" : "changed");
     say_time(why, " at ", former_ms);
-    say_time(why, ", and let the key go: nothing was waited for at ", of->now.next_ms);
+    if (is_gone)
+        say(why, ", and let the key go");
+    else if (of->now.opened_ms != INT64_MIN)
+        say_next_opened(why, of);
     return true;
 }
 
@@ -99,11 +112,7 @@ static bool say_let_go(struct why *why, const struct why_rule *of)
 static void say_outcome(struct why *why, const struct why_rule *of)
 {
     if (opened_meanwhile(of)) {
-        say_incident(why,
-                     of->rule->form_kind == FORM_EXPECT ? "; none came then, and incident "
-                                                        : "; it counted on until incident ",
-                     of->now.opened_id);
-        say_time(why, " opened at ", of->now.opened_ms);
+        say_next_opened(why, of);
     } else if (of->now.ended_ms != INT64_MIN) {
         say(why, "; %s", of->now.ended);
         say_time(why, " at ", of->now.ended_ms);
@@ -115,7 +124,7 @@ static void say_outcome(struct why *why, const struct why_rule *of)
         say_time(why, "; by itself it stays so until ", of->now.next_ms);
     } else if (of->now.next_ms >= why->passed_ms) {
         say_time(why, "; the input ends before ", of->now.next_ms);
-    } else if (!say_let_go(why, of)) {
+    } else if (!say_former(why, of)) {
         say(why, "; %s", of->now.waits[0] != '\0' ? of->now.waits : "it waited");
         say_time(why, of->now.waits[0] != '\0' ? " at " : " until ", of->now.next_ms);
     }
