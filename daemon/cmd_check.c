@@ -152,6 +152,9 @@ static const char *idle_reason(const struct mute *mute, const struct mute_reach 
         return "can inhibit nothing: no incident of these rules can match its source";
     if (!reach->has_target)
         return "can inhibit nothing: no incident of these rules can match its target";
+    if (reach->is_one_side)
+        return "can inhibit nothing: what matches its source matches its target as well, and what "
+               "matches both is not inhibited by another that does";
     return "can inhibit nothing: no two rules whose incidents match source and target have the "
            "same names of `equal` in `by`";
 }
@@ -163,7 +166,7 @@ static bool idle_cause(const struct rule_set *rules, uint32_t index, const struc
     if (mute_reach_stray(rules, index, to, STRAY_BYTES))
         return true;
     snprintf(to, STRAY_BYTES, "the rules that it names open no incident of such a severity");
-    return reach->is_severity;
+    return reach->is_severity && !reach->is_one_side;
 }
 
 static void print_mute(const struct rule_set *rules, uint32_t index, bool is_looked_at)

@@ -111,6 +111,16 @@ static bool may_match_at(const struct outline *outline, const struct program *pr
     return evaluate(&looking, 0) != TRUTH_FALSE;
 }
 
+/* Whatever its incidents are. */
+static bool must_match(const struct outline *outline, const struct program *program)
+{
+    struct looking looking = {.rule = outline->rule, .program = program, .fixed = outline->fixed};
+
+    program_input_start(&looking.input, &outline->view);
+    looking.input.lacks_are_empty = true;
+    return evaluate(&looking, 0) == TRUTH_TRUE;
+}
+
 static bool asks_severity(const struct program *program)
 {
     for (uint32_t i = 0; i < program->count; i++) {
@@ -198,7 +208,8 @@ struct mute_reach mute_reach(const struct rule_set *set, uint32_t index)
 {
     const struct mute *mute = rule_set_mute(set, index);
     const struct compiled_mute *compiled = (const struct compiled_mute *)(const void *)mute;
-    struct mute_reach reach = {.idle_equal = (1u << mute->equal_count) - 1};
+    struct mute_reach reach = {.idle_equal = (1u << mute->equal_count) - 1,
+                               .is_one_side = mute->kind == MUTE_INHIBIT};
     /* By the names that they carry: rules whose incidents may be a source, and a target. */
     uint64_t source[MASKS / 64] = {0}, target[MASKS / 64] = {0};
     _Alignas(16) char bytes[VIEW_BYTES];
@@ -207,16 +218,20 @@ struct mute_reach mute_reach(const struct rule_set *set, uint32_t index)
         const struct rule *rule = rule_set_rule(set, i);
         struct outline outline = outline_of(set, i, bytes);
         uint32_t mask = carried(rule, mute);
+        bool is_side = false;
         if (may_match(&outline, &compiled->where, &reach.is_severity)) {
             target[mask / 64] |= (uint64_t)1 << mask % 64;
-            reach.has_target = true;
+            reach.has_target = is_side = true;
             reach.is_possible |= mute->kind != MUTE_INHIBIT;
         }
         if (mute->kind == MUTE_INHIBIT &&
             may_match(&outline, &compiled->source, &reach.is_severity)) {
             source[mask / 64] |= (uint64_t)1 << mask % 64;
-            reach.has_source = true;
+            reach.has_source = is_side = true;
         }
+        if (is_side && mute->kind == MUTE_INHIBIT)
+            reach.is_one_side = reach.is_one_side && must_match(&outline, &compiled->where) &&
+                                must_match(&outline, &compiled->source);
     }
     /* A name that one side lacks is equal when the other lacks it, too. */
     for (uint32_t mask = 0; mute->kind == MUTE_INHIBIT && mask < MASKS; mask++)
@@ -224,6 +239,8 @@ struct mute_reach mute_reach(const struct rule_set *set, uint32_t index)
             reach.is_possible = true;
             reach.idle_equal &= ~mask;
         }
+    reach.is_one_side = reach.is_one_side && reach.has_source && reach.has_target;
+    reach.is_possible = reach.is_possible && !reach.is_one_side;
     return reach;
 }
 

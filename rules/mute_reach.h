@@ -21,6 +21,7 @@ struct mute_reach {
     bool is_possible;    /* some incident of the set's rules may be muted by it */
     bool has_target;     /* some may match its `where` or `target` */
     bool has_source;     /* and its `source`; of an inhibition */
+    bool is_one_side;    /* what may match a side matches both, always: none inhibits another */
     bool is_severity;    /* what no incident has is the severity that it asks for */
     uint32_t idle_equal; /* of a possible inhibition: bits of `equal` that make no difference */
 };

@@ -131,6 +131,41 @@ static void names_in_equal_that_make_no_difference_are_found(void **state)
     }
 }
 
+/* What matches both sides is not inhibited by what does. */
+static void sides_that_are_one_inhibit_nothing(void **state)
+{
+    static const struct {
+        const char *source, *target;
+        bool is_one_side;
+    } cases[] = {
+        {"rule == \"host-down\"", "rule == \"host-down\"", true},
+        {"rule == \"host-down\"", "rule == \"host-down\" && priority == \"P2\"", true},
+        {"team == \"ops\"", "rule in [\"host-down\", \"rack-host\"]", true},
+        {"team == \"ops\"", "rule == \"host-down\"", false},
+        {"rule == \"host-down\"", "team == \"ops\"", false},
+        {"rule == \"host-down\"", "rule == \"host-down\" && host == \"a\"", false},
+        {"rule == \"host-down\" && severity >= MAJOR", "rule == \"host-down\"", false},
+        {"rule == \"host-down\"", "rule == \"rack-host\"", false},
+        {"rule == \"fixed\" && check == \"c\"", "rule == \"fixed\"", true},
+        {"rule == \"either\" && check == \"c\"", "rule == \"either\"", false},
+        {"rule == \"none\"", "rule == \"none\"", false},
+        {"tenant == \"a\"", "tenant == \"a\"", false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char mute[400];
+        snprintf(
+            mute, sizeof(mute),
+            "inhibit:\n  - id: i\n    source: |\n      %s\n    target: |\n      %s\n    equal: "
+            "[host]\n",
+            cases[i].source, cases[i].target);
+        struct mute_reach reach = reach_of(mute);
+        if (reach.is_one_side != cases[i].is_one_side || (reach.is_one_side && reach.is_possible))
+            fail_msg("case %zu: %d, %d", i, reach.is_one_side, reach.is_possible);
+    }
+}
+
 /* Of a mute that can match nothing it is told which name of it nothing has. */
 static void names_that_no_rule_has_are_told_with_the_nearest(void **state)
 {
@@ -170,6 +205,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(matchers_that_no_rule_meets_are_found),
         cmocka_unit_test(names_in_equal_that_make_no_difference_are_found),
+        cmocka_unit_test(sides_that_are_one_inhibit_nothing),
         cmocka_unit_test(names_that_no_rule_has_are_told_with_the_nearest),
     };
 
