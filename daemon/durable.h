@@ -87,6 +87,12 @@ void durable_fill_engine(const struct durable *durable, struct engine_config *en
 int durable_begin_rules(struct durable *durable, struct rule_set **rules, struct rule_set **next,
                         struct error *err);
 
+/* The set that was in force last, where the configured one is another: for who says what a start
+ * changes. *former, which is the caller's, is NULL where it is the same, or nothing was in force
+ * yet. Errors: as rules_kept_load(). Thread: setup. */
+int durable_former_rules(const struct durable *durable, struct rule_set **former,
+                         struct error *err);
+
 /* What the engine, which was just created and went on from its image, is to be switched to once all
  * has been told again: *terms, with *next, which is made where only these are other than before.
  * *next stays NULL: to nothing. EXIT_OK, or an exit code with a sentence. */

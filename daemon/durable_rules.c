@@ -34,6 +34,17 @@ int durable_begin_rules(struct durable *durable, struct rule_set **rules, struct
     return EXIT_OK;
 }
 
+int durable_former_rules(const struct durable *durable, struct rule_set **former, struct error *err)
+{
+    const struct journal_summary *past = &durable->past;
+
+    *former = NULL;
+    if (past->rules_count == 0 ||
+        id128_equal(past->rules[past->rules_count - 1].set, durable->rules))
+        return 0;
+    return rules_kept_load(durable->blobs, past->rules[past->rules_count - 1].set, former, err);
+}
+
 struct rule_set *durable_rules_before(struct durable *durable, size_t index,
                                       struct engine_terms *terms)
 {

@@ -228,6 +228,8 @@ static int go_on(struct service *service, struct error *err)
         code = EXIT_SYSTEM;
     if (code == EXIT_OK)
         code = open_durable(service, &service->read, err);
+    if (code == EXIT_OK && service->durable != NULL)
+        service_say_switched(service);
     if (code == EXIT_OK)
         code = create_outbox(service, err);
     if (code == EXIT_OK)

@@ -118,6 +118,9 @@ int service_switch_prepare(struct service *service, struct service_switch *to, s
 void service_switch_make(struct service *service, struct service_switch *to);
 /* It does not, and nothing is left. */
 void service_switch_drop(struct service_switch *to);
+/* During the start, over a data directory that is open: the log says what the configured rules
+ * change of those that were in force last. */
+void service_say_switched(struct service *service);
 
 /* ---- service_intake.c ---- */
 

@@ -3,6 +3,8 @@
 #include "daemon/service_parts.h"
 
 #include <errno.h>
+#include <stdlib.h>
+#include <string.h>
 #include "daemon/command.h"
 #include "daemon/log.h"
 #include "daemon/packs.h"
@@ -189,6 +191,100 @@ static int reload(struct service *service, struct rules_preview *preview, struct
                        terms_changes_print(preview->terms, preview->term_count, terms)));
     config_destroy(config);
     return 0;
+}
+
+static const char *change_of(const struct preview_row *row)
+{
+    switch (row->state) {
+    case PREVIEW_NEW:
+        return "new";
+    case PREVIEW_GONE:
+        return "gone";
+    case PREVIEW_STARTS_EMPTY:
+        return "changed";
+    default:
+        return row->state == PREVIEW_CARRIES_ON && row->changes.count > 0 ? "changed" : "";
+    }
+}
+
+static void put_name(FILE *to, const char *word, const char *kind, const char *id, bool *has_word)
+{
+    if (*has_word)
+        fputs(", ", to);
+    else
+        fprintf(to, "%s%s: ", ftell(to) > 0 ? "; " : "", word);
+    fprintf(to, "%s %s", kind, id);
+    *has_word = true;
+}
+
+/* "new: rule web, silence night" */
+static void list_changed(const struct rules_preview *preview, const char *word, FILE *to)
+{
+    bool has_word = false;
+
+    for (size_t i = 0; i < preview->count; i++)
+        if (strcmp(change_of(&preview->rows[i]), word) == 0)
+            put_name(to, word, "rule", preview->rows[i].rule_id, &has_word);
+    for (size_t i = 0; i < preview->mute_count; i++)
+        if (strcmp(preview->mutes[i].state, word) == 0)
+            put_name(to, word, preview->mutes[i].kind, preview->mutes[i].id, &has_word);
+}
+
+/* "changed: rule web; new: rule disk-full; gone: silence night" */
+static int name_changed(const struct rules_preview *preview, char **text, struct error *err)
+{
+    size_t bytes = 0;
+    FILE *to = open_memstream(text, &bytes);
+
+    error_set(err, "out of memory");
+    if (to == NULL)
+        return -ENOMEM;
+    list_changed(preview, "changed", to);
+    list_changed(preview, "new", to);
+    list_changed(preview, "gone", to);
+    return fclose(to) == 0 ? 0 : -ENOMEM;
+}
+
+static int say_switched(struct service *service, const struct rule_set *former, struct error *err)
+{
+    struct rules_running running = {.rules = NULL};
+    struct rules_preview preview;
+    char *what = NULL;
+    int rc = rules_running_of_set(former, &running, err);
+
+    if (rc != 0)
+        return rc;
+    rc = rules_preview_make(&running, &service->loaded, &preview, err);
+    if (rc == 0) {
+        rc = name_changed(&preview, &what, err);
+        if (rc == 0)
+            log_event(LOG_INFO, "rules_switched", log_text("path", service->config->data.dir),
+                      log_number("rules_changed", (int64_t)preview.rules_changed),
+                      log_number("mutes_changed", (int64_t)preview.mutes_changed),
+                      log_number("enrich_steps_changed", (int64_t)preview.steps.changed),
+                      log_text("what", what),
+                      log_text("next", "what comes from here on goes by those that are there now"));
+        rules_preview_release(&preview);
+    }
+    free(what);
+    rules_running_release(&running);
+    return rc;
+}
+
+void service_say_switched(struct service *service)
+{
+    struct rule_set *former = NULL;
+    struct error err = {""};
+    int rc = durable_former_rules(service->durable, &former, &err);
+
+    if (rc == 0 && former == NULL)
+        return;
+    if (rc == 0)
+        rc = say_switched(service, former, &err);
+    if (rc != 0) /* that others are in force now is known all the same */
+        log_event(LOG_WARNING, "rules_switched", log_text("path", service->config->data.dir),
+                  log_text("why", err.text), log_text("next", "which of them changed is not told"));
+    rule_set_destroy(former);
 }
 
 int service_reload(struct service *service, struct rules_preview *preview, struct error *err)

@@ -130,6 +130,32 @@ done
 ends_well
 "$TOCSIN" fsck data >fsck.log || fail "fsck: $(cat fsck.log)"
 
+# A start that finds other rules says which, once.
+start_daemon
+wait_for "it has recovered" file_has run.log 'event=recovered .*differences=0'
+kill -KILL "$daemon"
+wait "$daemon" || true
+! file_has run.log 'event=rules_switched ' || fail "the same rules were switched to"
+{
+    echo 'rules:'
+    rule first beta
+    rule second gamma
+} >rules.yaml
+for life in 1 2; do
+    start_daemon
+    wait_for "it has recovered" file_has run.log 'event=recovered .*differences=0'
+    if [[ $life == 1 ]]; then
+        file_has run.log 'event=rules_switched .*rules_changed=2 .*what="changed: rule first; new: rule second"' ||
+            fail "the log does not say which rules are others: $(grep switched run.log)"
+    else
+        ! file_has run.log 'event=rules_switched ' || fail "the same rules were switched to"
+    fi
+    wait_for "it is ready" answers /readyz 200
+    event beta "h7$life" problem | send
+    wait_for "the new form opens" heard "/zero open .*host=h7$life"
+    ends_well
+done
+
 # The grid on which all of it lies stays.
 sed -i 's/^engine: {/&round: 400ms, /' tocsin.yaml
 code=0
