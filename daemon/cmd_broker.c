@@ -34,11 +34,11 @@ static const struct option_row rows[] = {
 static const struct option_table table = {
     .command = "broker",
     .usage = "[options]",
-    .about = "Runs a small Kafka broker for demos and tests, in memory, on a free port of\n"
-             "127.0.0.1, and prints its address. It keeps the newest 5 MiB of each partition and "
-             "drops the rest; it\n"
-             "cannot look up offsets by time; transactions are only pretended. Not for use with\n"
-             "events that matter.",
+    .about =
+        "Runs a small Kafka broker for demos and tests, in memory, on a free port of 127.0.0.1, "
+        "and prints its address. It keeps the newest 5 MiB of each partition and drops the "
+        "rest; it cannot look up offsets by time; transactions are only pretended. Not for "
+        "use with events that matter.",
     .rows = rows,
     .row_count = OPTION_ROWS(rows),
     .exits = "0 64 71 74",

@@ -149,30 +149,42 @@ static const char *keep(struct rules_preview *preview, const char *text)
     return arena_copy(preview->arena, text != NULL ? text : "", text != NULL ? strlen(text) : 0);
 }
 
-/* What else is new about a rule that carries on. False: memory is short. */
-static bool list_changes(struct rules_preview *preview, struct preview_row *row,
-                         const struct rule_setting *before, const struct rule_setting *after)
+static bool is_listed(const struct preview_changes *changes, const char *key)
 {
-    struct preview_change *changes;
+    for (uint32_t i = 0; i < changes->count; i++)
+        if (strcmp(changes->at[i].key, key) == 0)
+            return true;
+    return false;
+}
 
-    for (int kind = 0; kind < SETTING_COUNT; kind++)
-        row->changes.count += !id128_equal(before[kind].digest, after[kind].digest);
-    if (row->changes.count == 0)
-        return true;
-    changes = arena_alloc_many(preview->arena, row->changes.count, sizeof(*changes));
-    row->changes.at = changes;
-    for (int kind = 0; changes != NULL && kind < SETTING_COUNT; kind++) {
-        if (id128_equal(before[kind].digest, after[kind].digest))
+/* What is new about a rule beside its form, behind what the row has: who is told, and how urgently,
+ * is as new where the rule starts empty as where it carries on. False: memory is short. */
+static bool list_settings(struct rules_preview *preview, struct preview_row *row,
+                          const struct rule_setting *before, const struct rule_setting *after)
+{
+    const struct preview_changes form = row->changes;
+    struct preview_change *changes;
+    uint32_t count = form.count;
+
+    if (before == NULL)
+        return true; /* not known */
+    changes = arena_alloc_many(preview->arena, form.count + SETTING_COUNT, sizeof(*changes));
+    if (changes == NULL)
+        return false;
+    for (uint32_t i = 0; i < form.count; i++)
+        changes[i] = form.at[i];
+    for (int kind = 0; kind < SETTING_COUNT; kind++) {
+        const char *key = rule_setting_name((enum rule_setting_kind)kind);
+        if (id128_equal(before[kind].digest, after[kind].digest) || is_listed(&form, key))
             continue;
-        *changes = (struct preview_change){rule_setting_name((enum rule_setting_kind)kind),
-                                           keep(preview, before[kind].text),
-                                           keep(preview, after[kind].text)};
-        if (changes->from == NULL || changes->to == NULL)
+        changes[count] = (struct preview_change){key, keep(preview, before[kind].text),
+                                                 keep(preview, after[kind].text)};
+        if (changes[count].from == NULL || changes[count].to == NULL)
             return false;
-        changes++;
+        count++;
     }
-    preview->rules_changed++;
-    return changes != NULL;
+    row->changes = (struct preview_changes){changes, count};
+    return true;
 }
 
 /* A form that is in force now, against the set that comes. */
@@ -186,12 +198,16 @@ static bool compare(struct rules_preview *preview, const struct running_rule *no
         add_drain(preview, PREVIEW_GONE, now, NULL);
     } else if (!id128_equal(next->held.form, now->held.form)) {
         row = add_row(preview, id, PREVIEW_STARTS_EMPTY, NULL);
-        if (!shape_compare(&now->shape, &next->shape, preview->arena, &row->changes))
+        if (!shape_compare(&now->shape, &next->shape, preview->arena, &row->changes) ||
+            !list_settings(preview, row, now->setting, next->setting))
             return false;
         add_drain(preview, PREVIEW_DRAINS, now, next);
     } else {
         row = add_row(preview, id, PREVIEW_CARRIES_ON, &now->held);
-        return now->setting == NULL || list_changes(preview, row, now->setting, next->setting);
+        if (!list_settings(preview, row, now->setting, next->setting))
+            return false;
+        if (row->changes.count == 0)
+            return true;
     }
     preview->rules_changed++;
     return true;

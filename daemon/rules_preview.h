@@ -4,7 +4,8 @@
  *
  *   carries on     the rule is there with the form that it has: it keeps its windows and
  *                  incidents. Its settings may be others: they are listed
- *   starts empty   its form is another one: no window, no incident. Which keys made it so is listed
+ *   starts empty   its form is another one: no window, no incident. Which keys made it so is
+ *                  listed, and the settings that are others beside these
  *   drains         a form that is not (any more) in force, and what it still holds
  *   new            there was no such rule
  *   gone           there is no such rule any more: what it holds drains

@@ -78,6 +78,17 @@ alone '^      on "events" -> ""$' '3s/on: events, //'
 alone '^      for "" -> "2m"$' '3s/window: 5m/window: open, for: 2m/'
 check 1 --rules after.yaml --against before.yaml
 [[ $(grep -c ' -> ' check.out) == 2 ]] || fail "window and for, and no more: $(cat check.out)"
+# Who is told, and how urgently, is told beside it: in text, as JSON.
+sed '3s/window: 5m/window: 6m/; 3s/title: "old"/title: "young", priority: P1, team: dba/' before.yaml >after.yaml
+check 1 --rules after.yaml --against before.yaml
+[[ $(grep -A4 'beta  *starts empty' check.out | tail -n +2 | tr -s ' \n' ' ') == ' window "5m" -> "6m" title "old" -> "young" priority "P3" -> "P1" team "" -> "dba" ' ]] ||
+    fail "the settings of a rule that starts empty: $(cat check.out)"
+file_has check.out '^a reload would change 1 rule$' || fail "it is counted twice: $(cat check.out)"
+check 1 --rules after.yaml --against before.yaml --json
+python3 -c '
+import json
+row = next(r for r in json.load(open("check.out"))["rules"] if r["state"] == "starts empty")
+assert [c["key"] for c in row["changes"]] == ["window", "title", "priority", "team"], row' || fail "not so in JSON"
 # Or what they name is another.
 sed '2s/id: alpha,/&vars: {least: "2"}, /; 2s/>= 2/>= least/' before.yaml >named.yaml
 sed 's/least: "2"/least: "3"/' named.yaml >after.yaml
