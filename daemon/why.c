@@ -393,7 +393,7 @@ struct why *why_create_over(const struct why_question *question, struct rule_set
     why->config = config;
     why->pass = 1;
     why->high = -1;
-    why->closed_ms = INT64_MAX;
+    why->closed_ms = why->first_ms = INT64_MAX;
     /* What led to it: the newest. What followed: the first of it, and how it ended. */
     why_notes_init(&why->before, 0, question->subject == WHY_KEY ? max : max / 2);
     why_notes_init(&why->after, max / 4, max / 4);
@@ -476,6 +476,8 @@ bool why_pass(struct why *why)
     why_notes_sort(&why->before);
     why_notes_sort(&why->after);
     why_notes_settle(&why->before, &why->after);
+    if (why->question.subject == WHY_KEY) /* what is listed is waited for, though it never comes */
+        why->found = why->found || why_key_opened(why) || why_listed_by(why, NULL) != NULL;
     why_settle_moments(why);
     why_judge(why);
     return false;

@@ -7,6 +7,7 @@
  *   why_enrich.c   what enrich steps did to events
  *   why_keys.c     the keys of rules, and their incidents
  *   why_moment.c   how near a key came to firing
+ *   why_listed.c   keys of which no event came, that rules list, or do not
  *   why_told.c     who is told of the incidents
  *   why_notes.c    notes, kept within a bound
  *   why_words.c    decisions in words
@@ -213,6 +214,7 @@ struct why {
     const char *dropped_by; /* the last of them, or the event that is asked for */
     struct why_place key_dropped_at, key_next_at; /* the last of them; the first that is too late */
     int64_t key_dropped_ms, key_next_ms;
+    int64_t first_ms; /* of a key: the earliest event of the input; INT64_MAX: it has none */
 
     /* Rules of flapping alerts are told of one before the event that is asked for comes: the newest
      * of what they were told, until that event tells which alert matters. */
@@ -417,6 +419,16 @@ void why_settle_moments(struct why *why);
 
 /* The part of the threshold that `now` has reached, with what it waits for: from 0 to 1. */
 double why_share(const struct why *why, const struct why_rule *of);
+
+/* --- why_listed.c ------------------------------------------------------------------------ */
+
+/* The rule in force at the time that is asked about whose expect.keys lists the key that is asked
+ * for; NULL: none does. *other, the first that lists others of its kind; NULL: none does. */
+const struct rule *why_listed_by(const struct why *why, const struct rule **other);
+/* A rule that lists its keys lists these values. */
+bool why_lists(const struct rule *rule, const struct text *values);
+/* Whether a rule had an incident of the key that is asked for. */
+bool why_key_opened(const struct why *why);
 
 /* --- why_told.c -------------------------------------------------------------------------- */
 

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "base/plural.h"
+#include "daemon/units.h"
 #include "daemon/why_parts.h"
 #include "ingest/intake_source.h"
 
@@ -661,6 +662,35 @@ static void say_dropped(struct why *why)
               why->key_dropped_ms);
 }
 
+/* No event of the key came, and a rule lists it: it is waited for. */
+static void say_listed(struct why *why, const struct rule *rule)
+{
+    char every[UNIT_TEXT_BYTES];
+    bool is_then = why->question.at_ms != INT64_MAX;
+
+    say(why,
+        "rule %s: its expect.keys lists this key, and an event of it is expected every %s; none "
+        "%s, and no incident %s",
+        rule->id, unit_format_duration(rule->every_ms, every), is_then ? "had come" : "came",
+        is_then ? "had opened" : "opened");
+    if (why->key_next_at.topic != NULL)
+        say_place(why, "; the next is ", &why->key_next_at, why->key_next_ms);
+}
+
+static void judge_absent_key(struct why *why)
+{
+    const struct rule *other;
+
+    why_listed_by(why, &other);
+    say(why, "no event of this input has this key%s",
+        why->question.at_ms != INT64_MAX ? " up to then" : "");
+    if (why->key_next_at.topic != NULL)
+        say_place(why, "; the next is ", &why->key_next_at, why->key_next_ms);
+    if (other != NULL)
+        say(why, "; rule %s: its expect.keys does not list this key", other->id);
+    say_lone_name(why);
+}
+
 static void judge_key(struct why *why)
 {
     const struct rule *above = asked_of_incidents(why);
@@ -670,14 +700,14 @@ static void judge_key(struct why *why)
         if (best == NULL || is_farther(why, &why->per_rule.at[i], best))
             best = &why->per_rule.at[i];
     if (!why->found) {
-        say(why, "no event of this input has this key%s",
-            why->question.at_ms != INT64_MAX ? " up to then" : "");
-        if (why->key_next_at.topic != NULL)
-            say_place(why, "; the next is ", &why->key_next_at, why->key_next_ms);
-        say_lone_name(why);
+        judge_absent_key(why);
         return;
     }
-    if (why->key_dropped == why->key_events) {
+    if (why->key_events == 0 && !why_key_opened(why)) {
+        say_listed(why, why_listed_by(why, NULL));
+        return;
+    }
+    if (why->key_events > 0 && why->key_dropped == why->key_events) {
         say(why, "dropped by %s, as if %s had not been sent", why->dropped_by,
             why->key_events == 1 ? "its event" : "its events");
         if (why->key_events > 1)

@@ -386,25 +386,11 @@ static void follow_alert(struct why *why, const struct trace_decision *decision,
         tell_rules(why, decision);
 }
 
-/* A rule that lists its keys lists these values. */
-static bool lists(const struct rule *rule, const struct text *values)
-{
-    for (uint32_t k = 0; k < rule->listed_count; k++) {
-        const struct text *row = &rule->listed[(size_t)k * rule->by_count];
-        uint32_t same = 0;
-        while (same < rule->by_count && texts_equal(row[same], values[same]))
-            same++;
-        if (same == rule->by_count)
-            return true;
-    }
-    return false;
-}
-
 /* A list is gone by once: the key is the same each time. */
 static void look_at_list(struct why_rule *of, const struct text *values)
 {
     if (of->rule->listed_count > 0 && !of->has_looked)
-        of->is_not_listed = !lists(of->rule, values);
+        of->is_not_listed = !why_lists(of->rule, values);
     of->has_looked = true;
 }
 
@@ -437,6 +423,7 @@ static void follow_values(struct why *why, const struct trace_decision *decision
     struct text values[RULE_BY_MAX];
     bool has_key = false;
 
+    why->first_ms = ev->et_ms < why->first_ms ? ev->et_ms : why->first_ms;
     if (why_is_too_late(why, ev->et_ms)) {
         follow_later(why, rules, ev, place);
         return;

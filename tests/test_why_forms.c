@@ -170,6 +170,24 @@ static const struct put listing_story[] = {
     {0, NULL, NULL, NULL},
 };
 
+/* Nothing comes of h2, which is waited for from 39.4 s on: what the first event may be late by lies
+ * before it. */
+static const char waiting[] =
+    "rules:\n- id: e\n  where: check == \"done\"\n  by: [host]\n"
+    "  expect: {every: 9s, keys: [{host: h1}, {host: h2}]}\n  incident: {title: t}\n"
+    "  close: cleared()\n";
+
+static const struct put waiting_story[] = {
+    {0, "h1/a", "done", ""},     {5000, "h1/a", "done", ""}, {11000, "h1/a", "done", ""},
+    {12000, "h1/a", "done", ""}, {0, NULL, NULL, NULL},
+};
+
+static const struct put unbegun_story[] = {
+    {2000, "h1/a", "done", ""},
+    {3000, "h1/a", "done", ""},
+    {0, NULL, NULL, NULL},
+};
+
 #define UNLISTED                                                                                   \
     "rule backup: it is a sign of life of a key that expect.keys does not list, which counts for " \
     "nothing"
@@ -203,6 +221,27 @@ static const struct row listing_rows[] = {
      "rule web: where does not hold for its only problem event, t/0/8/0 at " T
      "47.500Z: check == \"http\": "
      "\"ping\" == \"http\" is false"},
+    {"a key that is not listed, of which nothing came", listing, listing_story, "host=h9", "backup",
+     0, false,
+     "no event of this input has this key; rule backup: its expect.keys does not list this key"},
+    {"the same of all rules, and a time", listing, listing_story, "host=h9", NULL, 5000, false,
+     "no event of this input has this key up to then; rule backup: its expect.keys does not list "
+     "this key"},
+    {"a listed key that is still waited for", listing, listing_story, "host=h1", NULL, 3500, true,
+     "rule backup: its expect.keys lists this key, and an event of it is expected every 10s; none "
+     "had come, and no incident had opened; the next is t/0/4/0 at " T "44.000Z"},
+    {"a listed key that never comes", waiting, waiting_story, "host=h2", NULL, 0, true,
+     "incident # of rule e has been open since " T "48.400Z"},
+    {"the same after it opened", waiting, waiting_story, "host=h2", NULL, 10000, true,
+     "incident # of rule e has been open since " T "48.400Z"},
+    {"the same before", waiting, waiting_story, "host=h2", "e", 5000, true,
+     "rule e: its expect.keys lists this key, and an event of it is expected every 9s; none had "
+     "come, and no incident had opened"},
+    {"the same before all", waiting, unbegun_story, "host=h2", NULL, 1000, false,
+     "no event of this input has this key up to then"},
+    {"one whose time is not over at the end", waiting, unbegun_story, "host=h2", NULL, 0, true,
+     "rule e: its expect.keys lists this key, and an event of it is expected every 9s; none came, "
+     "and no incident opened"},
     {"a listed key", listing, listing_story, "t/0/4", "backup", 0, true,
      "rule backup: expects an event every 10s, one came at " T
      "44.000Z; the next came, h1/a done, at " T "47.000Z"},
