@@ -7,6 +7,7 @@
  * daemon itself pays nothing for the answer.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,9 @@
 #include "daemon/commands.h"
 #include "daemon/options.h"
 #include "daemon/why_run.h"
+
+/* Of 1973: what is less is a year, a date or seconds, and not the time of an event. */
+#define AT_MS_MIN INT64_C(100000000000)
 
 static const struct option_row rows_why[] = {
     WHY_RUN_ROWS(0),
@@ -43,7 +47,7 @@ static const struct option_row rows_whynot[] = {
     {"--rule", OPTION_TEXT, offsetof(struct why_run, rule), "ID", NULL,
      "Only what this rule made of it.", 0, 0, NULL},
     {"--at", OPTION_TIME, offsetof(struct why_run, at_ms), "TIME", NULL,
-     "How a key stood then: what is later does not count.", 0, 0, NULL},
+     "How the event or the key stood then: what is later does not count.", 0, 0, NULL},
 };
 
 static const struct option_table table_whynot = {
@@ -71,6 +75,14 @@ static int answer(const struct option_table *table, int argc, char **argv,
 
     if (!options_read(table, argc, argv, &run, &code))
         return code;
+    if (run.at_ms < AT_MS_MIN) {
+        fprintf(stderr,
+                "tocsin %s: --at: %" PRId64
+                " milliseconds since 1970 are a time before 1973: write it "
+                "like 2026-02-01T10:00:00Z\n",
+                table->command, run.at_ms);
+        return EXIT_USAGE;
+    }
     if (ask(run.arguments.item[0], &run.question, &err) != 0) {
         fprintf(stderr, "tocsin %s: %s\n", table->command, err.text);
         return EXIT_USAGE;

@@ -485,7 +485,10 @@ static void judge_event(struct why *why)
 {
     const struct why_rule *best = farthest(why);
 
-    if (!why->found) {
+    if (why->found && why->has_alert && why_is_too_late(why, why->event_ms)) {
+        why->found = false;
+        say_time(why, "it is later than the time that is asked about: it came at ", why->event_ms);
+    } else if (!why->found) {
         judge_absence(why);
     } else if (why->rejected != NULL) {
         say(why, "%s", why->rejected);

@@ -70,7 +70,7 @@ void why_note_once(struct why *why, struct why_note note)
 
 bool why_is_too_late(const struct why *why, int64_t at_ms)
 {
-    return why->question.subject == WHY_KEY && at_ms > why->question.at_ms;
+    return at_ms > why->question.at_ms; /* that of `why` is INT64_MAX */
 }
 
 struct why_place why_place_of(struct why *why, const char *topic, int32_t partition,
@@ -511,7 +511,7 @@ static void watch_decided(void *self, const struct trace_decision *decision)
 
     switch (why->question.subject) {
     case WHY_EVENT:
-        if (id128_equal(ev->fingerprint, why->alert))
+        if (id128_equal(ev->fingerprint, why->alert) && !why_is_too_late(why, ev->et_ms))
             follow_alert(why, decision, &place);
         return;
     case WHY_KEY:
@@ -559,7 +559,8 @@ static void watch_ended(void *self, const struct trace_alert *alert)
 
     if (alert->what == TRACE_EXPIRED)
         remember_expiry(why, alert);
-    if (why->question.subject != WHY_EVENT || !id128_equal(alert->alert, why->alert))
+    if (why->question.subject != WHY_EVENT || !id128_equal(alert->alert, why->alert) ||
+        why_is_too_late(why, alert->at_ms))
         return;
     const struct why_alert *named = why_alert_of(why, alert->alert, alert->text);
     why_note(why, (struct why_note){

@@ -78,6 +78,13 @@ static const struct row story_rows[] = {
      "incident # of rule probes was open from " T "44.500Z to " T
      "54.500Z; it was muted by silence forever"},
     {"the opener", why_rules, story, "t/0/4", NULL, 0, true, "it opened incident # of rule full"},
+    {"the first of the opener's, before that came", why_rules, story, "t/0/0", NULL, 350, true,
+     "rule full: count() 1 of 3, distinct(resource) 1 of 2 at " T "40.000Z; by itself it stays so "
+     "until " T "50.000Z"},
+    {"one that came later", why_rules, story, "t/0/4", NULL, 350, false,
+     "it is later than the time that is asked about: it came at " T "40.400Z"},
+    {"one that is counted until later", why_rules, story, "t/0/12", NULL, 1210, true,
+     "rule fans: count() 1 of 2 at " T "41.200Z; by itself it stays so until " T "43.200Z"},
     {"one that joined", why_rules, story, "t/0/6", NULL, 0, true,
      "it joined incident # of rule full, open since " T "40.400Z"},
     {"a clear of nothing", why_rules, story, "t/0/9", NULL, 0, true,

@@ -78,6 +78,10 @@ told events/0/10 stopped.json 'counts 6s500ms later: newer ones came before it, 
 printf '{"resource":"r","check":"c","time":"%s-03-01T10:00:00Z"}\n' 2026 2020 >years.json
 told events/0/1 years.json 'counts 2190d23h59m59s500ms later: newer ones came before it'
 told host=h1 --rule full --at $at:01Z stopped.json "^rule full: count\(\) 2 of 5 at $at:01.000Z; by itself it stays so until 2026-03-01T10:10:00.000Z$"
+told events/0/1 --at $at:01Z stopped.json "^rule full: count\(\) 2 of 5 at $at:01.000Z; by itself it stays so until 2026-03-01T10:10:00.000Z$"
+ask 64 whynot events/0/1 --at 2026 stopped.json --rules stopped.yaml
+file_has answer.err '^tocsin whynot: --at: 2026 milliseconds since 1970 are a time before 1973: write it like 2026-02-01T10:00:00Z$' ||
+    fail "a year: $(cat answer.err)"
 # Without times it is the clock's, another in each of the runs that one question takes.
 told events/0/3 timeless.json '^rule full: count\(\) 4 of 5 at '
 told events/0/7 timeless.json '^it opened incident [0-9a-f]* of rule one$'
