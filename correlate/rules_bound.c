@@ -83,12 +83,14 @@ static void evict(struct correlation *c, const struct key_candidate *candidate)
     if (LANES + (uint32_t)candidate->lane < c->step->lanes_taken)
         gone_note(c->worker, c->step, LANES + (uint32_t)candidate->lane, rule_key_id(c, key));
     rule_trace_lost(c, key);
+    /* A key that goes with no touch that waits, as those of an incident do not, is one loss of the
+     * rule all the same (X4). */
+    uint32_t pending = key->is_open ? 0 : correlation_form(c, key)->pending(c, key);
+    tally_add(&correlation_tally(c, key)->evicted, pending > 0 ? pending : 1);
     if (key->is_open) {
         incident_lose(c, key);
     } else {
-        uint32_t pending = correlation_form(c, key)->pending(c, key);
         c->evicted += pending;
-        tally_add(&correlation_tally(c, key)->evicted, pending);
         correlation_hold(c, key, (uint64_t)0 - pending);
         bounds_gave_up(c->worker, key);
     }

@@ -218,7 +218,8 @@ static const struct metric rows[] = {
     {"tocsin_rule_incidents_open", GAUGE, R(open), "Incidents of this rule open now."},
     {"tocsin_rule_keys", GAUGE, R(keys), "Keys this rule holds."},
     {"tocsin_rule_evicted_total", COUNTER, R(evicted),
-     "Touches of this rule that a bound pushed out."},
+     "Touches of this rule that a bound pushed out, and keys that went with none, as those with an "
+     "open incident do."},
     {"tocsin_rule_expired_total", COUNTER, R(expired), "Touches of this rule that slid out."},
     {"tocsin_rule_pending", GAUGE, R(pending), "Touches in open windows of this rule."},
 

@@ -246,6 +246,37 @@ static void keys_given_up_are_told_at_the_minute(void **state)
     bench_destroy(bench);
 }
 
+static uint64_t evicted_of(const struct bench *bench, const char *rule)
+{
+    struct engine_rule_counters row[4];
+    size_t count = engine_rule_counters(bench->engine, row, 4);
+
+    assert_in_range(count, 1, 4);
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(row[i].rule_id, rule) == 0)
+            return row[i].evicted;
+    fail_msg("there is no rule %s", rule);
+    return 0;
+}
+
+/* What is waited for holds no touch. */
+static void keys_that_hold_no_touch_count_for_their_rule(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_create(
+        "rules:\n  - id: alive\n    where: check == \"a\"\n    by: [resource]\n    max_keys: 1\n"
+        "    expect: {every: 1h}\n    incident: {title: t}\n    close: cleared()\n");
+    struct bench_feed *feed = bench_feed(bench, "t", 0);
+
+    put_resources(feed, 1000, 0, 3);
+    bench_put(feed, 10000, "end", "other", "");
+    bench_run(bench);
+    assert_int_equal(evicted_of(bench, "alive"), 2);
+    assert_int_equal(bench->counters.keys_evicted, 2);
+    assert_int_equal(bench->counters.evicted, 0);
+    bench_destroy(bench);
+}
+
 /* As many incidents as keys: each that is given up is one. */
 static void incidents_no_longer_watched_are_told_at_the_minute(void **state)
 {
@@ -262,6 +293,10 @@ static void incidents_no_longer_watched_are_told_at_the_minute(void **state)
                 "4 incidents of rule keys are no longer watched: a bound was reached");
     assert_told(bench, 80000, "1 incident of rule keys is no longer watched: a bound was reached");
     assert_int_equal(bench->counters.derived, 2);
+    /* Each counts for its rule, though the touches of an incident are none that a bound took. */
+    assert_int_equal(evicted_of(bench, "keys"), 5);
+    assert_int_equal(bench->counters.keys_evicted, 5);
+    assert_int_equal(bench->counters.evicted, 0);
     bench_destroy(bench);
 }
 
@@ -376,6 +411,7 @@ int main(void)
         cmocka_unit_test(a_rule_that_is_gone_is_not_told_of),
         cmocka_unit_test(it_is_the_same_for_any_number_of_threads),
         cmocka_unit_test(keys_given_up_are_told_at_the_minute),
+        cmocka_unit_test(keys_that_hold_no_touch_count_for_their_rule),
         cmocka_unit_test(incidents_no_longer_watched_are_told_at_the_minute),
         cmocka_unit_test(incidents_of_a_rule_that_is_gone_are_told_of),
         cmocka_unit_test(what_is_told_of_a_rule_is_no_reason_to_tell_it_again),
