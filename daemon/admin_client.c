@@ -5,11 +5,13 @@
 #include <event2/buffer.h>
 #include <event2/event.h>
 #include <event2/http.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/event.h"
 #include "daemon/admin_peer.h"
 #include "daemon/command.h"
+#include "daemon/config.h"
 #include "daemon/units.h"
 
 enum { TOKEN_BYTES_MAX = 4096 };
@@ -119,12 +121,44 @@ int admin_client_ask(const char *address, const char *token, bool is_post, const
     return ask(address, token, is_post, path, (struct text){"", 0}, status, body, err);
 }
 
+/* The server ends a request that is far beyond what it takes before it has all of it: with a page
+ * of its own, or, where that is lost behind what was still sent, with no answer. Whether there is a
+ * daemon another request tells. */
+static bool broke_off(const struct admin_peer *peer, int rc, int status, const char *answer)
+{
+    struct error ignored;
+    char *health = NULL;
+    bool is_there;
+
+    if (rc == 0)
+        return status == 413 && answer[0] == '<';
+    is_there = rc == -ETIMEDOUT && admin_client_ask(peer->address, NULL, false, "/healthz", &status,
+                                                    &health, &ignored) == 0;
+    free(health);
+    return is_there;
+}
+
+static void say_broken_off(const char *command, const struct admin_peer *peer, const char *input,
+                           size_t bytes)
+{
+    fprintf(stderr, "tocsin %s: %s: ", command, input);
+    if (peer->config != NULL && bytes > (uint64_t)peer->config->intake.body_max)
+        fprintf(stderr,
+                "%zu bytes are more than a request may have (intake.body.max): %" PRId64 "\n",
+                bytes, peer->config->intake.body_max);
+    else
+        fprintf(stderr,
+                "the daemon at %s answers, and broke off this request of %zu bytes: one may have "
+                "intake.body.max of its configuration\n",
+                peer->address, bytes);
+}
+
 int admin_client_command(const char *command, const struct admin_peer *peer, const char *path,
                          const char *input, const char *body, size_t bytes, char **answer)
 {
     struct error err = {{0}};
     bool is_of_input;
-    int status, rc;
+    int status = 0, rc;
 
     if (bytes > UINT32_MAX) {
         fprintf(stderr, "tocsin %s: %s%s%zu bytes are too many\n", command,
@@ -133,6 +167,13 @@ int admin_client_command(const char *command, const struct admin_peer *peer, con
     }
     rc = ask(peer->address, peer->token, true, path, (struct text){body, (uint32_t)bytes}, &status,
              answer, &err);
+    if (input != NULL && bytes > 0 && broke_off(peer, rc, status, *answer)) {
+        say_broken_off(command, peer, input, bytes);
+        if (rc == 0)
+            free(*answer);
+        *answer = NULL;
+        return EXIT_DATA;
+    }
     if (rc != 0) {
         fprintf(stderr, "tocsin %s: %s\n", command, err.text);
         return rc == -EINVAL ? EXIT_USAGE : EXIT_UNAVAILABLE;

@@ -152,6 +152,16 @@ pushes() { # CODE PATTERN ARGUMENTS
     [[ $code == "$want" ]] && file_has said "$pattern" || fail "push $*: code $code: $(cat said); wanted $want $pattern"
 }
 pushes 0 '^-: 1 event kept at ' --config tocsin.yaml
+# Far beyond what the server takes it ends a request before it has all of it.
+head -c 3000000 /dev/zero | tr '\0' ' ' >large.json
+pushes_large() { # PATTERN ARGUMENTS
+    local pattern=$1 code=0
+    shift
+    "$TOCSIN" push "$@" large.json >said 2>&1 || code=$?
+    [[ $code == 65 ]] && file_has said "$pattern" || fail "push $* large.json: code $code: $(cat said); wanted 65 $pattern"
+}
+pushes_large '^tocsin push: large.json: 3000000 bytes are more than a request may have \(intake.body.max\): 20000$' --config tocsin.yaml
+pushes_large "^tocsin push: large.json: the daemon at 127.0.0.1:$admin answers, and broke off this request of 3000000 bytes: " --admin "127.0.0.1:$admin"
 (unset secret; pushes 64 '^tocsin push: this needs a token' --admin "127.0.0.1:$admin") || exit 1
 (unset secret; pushes 64 '^tocsin push: this needs a token' --config tocsin.yaml) || exit 1
 file_has said '^tocsin push: a token is that of --config FILE and --as NAME, or of the environment variable TOCSIN_TOKEN$' ||
