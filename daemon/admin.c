@@ -20,6 +20,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include "base/host.h"
 #include "base/nearest.h"
 #include "base/text.h"
@@ -247,17 +248,24 @@ static bool is_reading(struct evhttp_request *request)
     return false;
 }
 
-/* True for a POST that no web page made. */
+/* True for a POST that no web page made, and whose body can be read. */
 static bool is_commanding(struct evhttp_request *request)
 {
+    struct evkeyvalq *headers = evhttp_request_get_input_headers(request);
+    const char *encoding = evhttp_find_header(headers, "Content-Encoding");
+
     if (evhttp_request_get_command(request) != EVHTTP_REQ_POST) {
         evhttp_add_header(evhttp_request_get_output_headers(request), "Allow", "POST");
         answer_state(request, HTTP_BADMETHOD, "this is done by POST");
         return false;
     }
-    if (evhttp_find_header(evhttp_request_get_input_headers(request), "Origin") == NULL)
+    if (evhttp_find_header(headers, "Origin") != NULL) {
+        answer_state(request, 403, "requests from web pages are refused");
+        return false;
+    }
+    if (encoding == NULL || strcasecmp(encoding, "identity") == 0)
         return true;
-    answer_state(request, 403, "requests from web pages are refused");
+    answer_state(request, 415, "a body in a Content-Encoding is not taken: send it as it is");
     return false;
 }
 

@@ -57,8 +57,13 @@ answered 200 '"position":"@intake/3","records":1,"events":2'
 answered 400 '^line 2, byte [0-9]+: .*; nothing of the request was kept$'
 head -c 30000 /dev/zero | tr '\0' ' ' | push /events
 answered 413 '^30000 bytes are more than a request may have \(intake.body.max\): 20000$'
+header=(-H 'Content-Encoding: gzip')
+event alpha h6 problem | gzip | push /events
+answered 415 '^a body in a Content-Encoding is not taken: send it as it is$'
+header=(-H 'Content-Encoding: identity')
 push /events </dev/null
 answered 400 '^the request holds no event$'
+header=()
 event alpha h6 problem | push '/events?wait=1h'
 answered 400 '^wait is a duration of at most 8 s'
 echo '{"version":"4","alerts":[{"status":"firing","labels":{"alertname":"alpha","instance":"h7","severity":"critical"}}]}' |
