@@ -71,39 +71,6 @@ static bool duration_read(struct text text, int64_t *ms)
     return text.len > 0;
 }
 
-/* A key that is not known may be one that is misspelt: without its `routes`, `matchers` or
- * `continue` a route takes what it was not to have, so it cannot be read. */
-static void find_unread(struct import_work *work, struct route *route)
-{
-    static const char *const known[] = {"receiver",
-                                        "group_by",
-                                        "group_wait",
-                                        "group_interval",
-                                        "repeat_interval",
-                                        "continue",
-                                        "match",
-                                        "match_re",
-                                        "matchers",
-                                        "routes",
-                                        "mute_time_intervals",
-                                        "active_time_intervals"};
-    enum { KNOWN_COUNT = sizeof(known) / sizeof(known[0]) };
-
-    for (const struct yaml_node *node = route->node->first; node != NULL; node = node->next) {
-        size_t i = 0;
-        while (i < KNOWN_COUNT && !text_equals(node->key->text, known[i]))
-            i++;
-        if (i == KNOWN_COUNT) {
-            import_find(work, node->key->span, IMPORT_LEFT_OUT, route->construct,
-                        "its key %.80s is not known%s", node->key->text.at,
-                        import_near(work, node->key->text, known, KNOWN_COUNT));
-            route->is_bad = true;
-        } else if (text_equals(node->key->text, "group_interval")) {
-            import_ignore_key(work, node, "an incident is told when it changes");
-        }
-    }
-}
-
 /* One that cannot be read leaves what is inherited. */
 static const struct yaml_node *read_duration(struct alertmanager *am, const struct route *route,
                                              const char *key, int64_t *ms)
@@ -139,19 +106,11 @@ static void check_receiver(struct alertmanager *am, const struct route *route)
                 route->receiver.at, near, near[0] != '\0' ? " Its" : "; its");
 }
 
-/* Without it others would take, or be told of, what it was to have. */
-static void refuse_setting(struct alertmanager *am, struct route *route,
-                           const struct yaml_node *node, const char *why)
-{
-    import_find(am->work, node->span, IMPORT_LEFT_OUT, route->construct, "%s", why);
-    route->is_bad = true;
-}
-
 static void read_settings(struct alertmanager *am, struct route *route)
 {
     const struct yaml_node *receiver = yaml_node_find(route->node, "receiver");
     const struct yaml_node *by = yaml_node_find(route->node, "group_by");
-    const struct yaml_node *goes_on = yaml_node_find(route->node, "continue");
+    const struct yaml_node *interval = yaml_node_find(route->node, "group_interval");
     const struct yaml_node *repeat;
 
     if (receiver != NULL && receiver->kind == YAML_SCALAR)
@@ -159,8 +118,13 @@ static void read_settings(struct alertmanager *am, struct route *route)
     route->construct =
         import_name(am->work, "route to \"%.*s\"",
                     route->receiver.len < 100 ? (int)route->receiver.len : 100, route->receiver.at);
-    if (receiver != NULL && receiver->kind != YAML_SCALAR)
-        refuse_setting(am, route, receiver, "a receiver is one name");
+    if (receiver != NULL && receiver->kind != YAML_SCALAR) {
+        import_find(am->work, receiver->span, IMPORT_LEFT_OUT, route->construct,
+                    "a receiver is one name");
+        alertmanager_route_spoil(am, route, receiver, true);
+    }
+    if (interval != NULL)
+        import_ignore_key(am->work, interval, "an incident is told when it changes");
     read_duration(am, route, "group_wait", &route->group_wait_ms);
     read_duration(am, route, "group_interval", &route->group_interval_ms);
     repeat = read_duration(am, route, "repeat_interval", &route->repeat_ms);
@@ -168,24 +132,23 @@ static void read_settings(struct alertmanager *am, struct route *route)
         route->repeat_node = repeat;
     if (by != NULL)
         route->group_by = by;
-    if (goes_on != NULL && !import_read_bool(goes_on, &route->goes_on))
-        refuse_setting(am, route, goes_on, "continue is true or false");
 }
 
 static void read_matchers(struct alertmanager *am, struct route *route)
 {
-    struct import_work *work = am->work;
-    bool is_good;
+    static const struct {
+        const char *key;
+        enum matcher_sign sign;
+    } maps[] = {{"match", MATCHER_EQUAL}, {"match_re", MATCHER_PATTERN}};
+    const struct yaml_node *list = yaml_node_find(route->node, "matchers");
 
-    is_good = matchers_read_map(work, yaml_node_find(route->node, "match"), MATCHER_EQUAL,
-                                route->construct, &route->matchers);
-    is_good = matchers_read_map(work, yaml_node_find(route->node, "match_re"), MATCHER_PATTERN,
-                                route->construct, &route->matchers) &&
-              is_good;
-    is_good = matchers_read(work, yaml_node_find(route->node, "matchers"), route->construct,
-                            &route->matchers) &&
-              is_good;
-    route->is_bad = route->is_bad || !is_good;
+    for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]); i++) {
+        const struct yaml_node *map = yaml_node_find(route->node, maps[i].key);
+        if (!matchers_read_map(am->work, map, maps[i].sign, route->construct, &route->matchers))
+            alertmanager_route_spoil(am, route, map, true);
+    }
+    if (!matchers_read(am->work, list, route->construct, &route->matchers))
+        alertmanager_route_spoil(am, route, list, true);
 }
 
 /* The tree is at most as deep as YAML may be nested. */
@@ -223,7 +186,7 @@ static void read_route(struct alertmanager *am, const struct yaml_node *node, st
     route->parent = parent;
     vector_add(&am->routes) = route;
     read_settings(am, route);
-    find_unread(am->work, route);
+    alertmanager_route_keys(am, route);
     read_matchers(am, route);
     children = yaml_node_find(node, "routes");
     if (children != NULL && children->kind == YAML_SCALAR && children->text.len == 0)
@@ -231,7 +194,7 @@ static void read_route(struct alertmanager *am, const struct yaml_node *node, st
     if (children != NULL && children->kind != YAML_LIST) {
         import_find(am->work, children->span, IMPORT_LEFT_OUT, route->construct,
                     "routes are a list");
-        route->is_bad = true;
+        alertmanager_route_spoil(am, route, children, false);
     }
     for (const struct yaml_node *child =
              children != NULL && children->kind == YAML_LIST ? children->first : NULL;
@@ -241,21 +204,13 @@ static void read_route(struct alertmanager *am, const struct yaml_node *node, st
 
 /* ---- where ---- */
 
-/* True when an alert that reaches `route` (by its way and itself) cannot be meant by `other`. */
-static bool is_excluded(const struct route *route, const struct route *other)
-{
-    for (; route != NULL; route = route->parent)
-        if (matchers_exclude(&route->matchers, &other->matchers))
-            return true;
-    return false;
-}
-
 static struct expr *without(struct alertmanager *am, const struct route *route,
                             const struct route *other, struct expr *expr, struct expr_build *build)
 {
     struct expr *taken;
 
-    if (build->is_full || is_excluded(route, other))
+    /* Of what makes no rule nobody would be told. */
+    if (build->is_full || other->bad != NULL || alertmanager_route_excludes(route, other))
         return expr;
     taken = matchers_expr(am->work, &other->matchers, MATCHER_ON_EVENTS, other->construct, build);
     return taken != NULL ? expr_join(build, EXPR_AND, expr, expr_not(build, taken)) : expr;
@@ -460,23 +415,6 @@ static void refuse(struct alertmanager *am, const struct route *route, const cha
     import_find(am->work, route->node->span, IMPORT_LEFT_OUT, route->construct, "%s", why);
 }
 
-/* A route whose matchers, or those of a route that it depends on, cannot be read. */
-static bool depends_on_bad(const struct route *route)
-{
-    for (const struct route *child = route->first; child != NULL; child = child->next)
-        if (child->is_bad)
-            return true;
-    for (; route != NULL; route = route->parent) {
-        if (route->is_bad)
-            return true;
-        for (const struct route *other = route->parent != NULL ? route->parent->first : NULL;
-             other != NULL && other != route; other = other->next)
-            if (other->is_bad && !other->goes_on)
-                return true;
-    }
-    return false;
-}
-
 static bool has_channel(const struct yaml_node *receiver)
 {
     static const char ending[] = "_configs";
@@ -518,12 +456,17 @@ static void convert_route(struct alertmanager *am, struct route *route)
 {
     struct expr_build build = {.pool = &am->work->scratch};
     struct import_text comment = {NULL, 0, 0}, entry = {NULL, 0, 0};
+    const struct route *lost = alertmanager_route_lost(route);
     struct import_made *made;
     struct expr *where;
     const char *id;
 
-    if (depends_on_bad(route)) {
-        refuse(am, route, "the keys that decide what it gets cannot be carried over");
+    if (route->bad != NULL)
+        return; /* told where it was met */
+    if (lost != NULL) {
+        refuse(am, route,
+               import_name(am->work, "it lies below the %s, of which no rule is made because of %s",
+                           lost->construct, lost->bad));
         return;
     }
     if (!read_by(am, route))
@@ -665,6 +608,7 @@ static void convert_document(struct import_work *work, const struct yaml_node *d
         if (am.routes.at[i]->made != NULL && am.routes.at[i]->made->is_refused)
             am.routes.at[i]->id = NULL;
         check_receiver(&am, am.routes.at[i]);
+        alertmanager_route_tell(&am, am.routes.at[i]);
     }
     find_expire(&am);
     for (size_t i = 0; i < am.routes.count; i++)

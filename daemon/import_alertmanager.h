@@ -2,6 +2,7 @@
  * import_alertmanager.h - the parts of the Alertmanager importer.
  *
  *   import_alertmanager.c  the file: its sections, and the routes, each of which becomes a rule
+ *   import_route_keys.c    what of a route cannot be read, and which others that touches
  *   import_inhibit.c       inhibit_rules
  *   import_intervals.c     time_intervals, where a route is muted by one
  *
@@ -14,13 +15,22 @@
 
 enum { ROUTES_MAX = 1000, ROUTE_BY_MAX = 7, CONDITION_BYTES_MAX = 1 << 20 };
 
+/* A key of a route that is not carried over while the route is. */
+struct route_oddity {
+    const struct yaml_node *node;
+    const char *why;
+    const struct route_oddity *next;
+};
+
 /* A node of the routing tree, with what it inherits. */
 struct route {
     const struct yaml_node *node;
     struct route *parent, *first, *last, *next; /* next: the sibling behind it */
     struct matchers matchers;
-    bool is_bad;  /* its matchers or a key of it cannot be read */
-    bool goes_on; /* `continue: true` */
+    const char *bad; /* what keeps it from being a rule: "routs at 9:7"; NULL: nothing */
+    bool is_lost;    /* and what it takes, or what those below it inherit, is not known */
+    bool goes_on;    /* `continue: true` */
+    const struct route_oddity *odd;
     struct text receiver;
     const struct yaml_node *group_by;
     int64_t group_wait_ms, group_interval_ms, repeat_ms;
@@ -47,6 +57,23 @@ struct alertmanager {
     size_t interval_bytes;   /* of all time intervals, as often as routes name them */
     size_t condition_bytes;  /* of all conditions that were made, those left out too */
 };
+
+/* Reads `continue`, and finds the keys that are not known. */
+void alertmanager_route_keys(struct alertmanager *am, struct route *route);
+
+/* Of a route that cannot be a rule because of a node, of which a finding tells. */
+void alertmanager_route_spoil(struct alertmanager *am, struct route *route,
+                              const struct yaml_node *node, bool is_lost);
+
+/* The route above on whose account nothing is known of what reaches this one; NULL: none. */
+const struct route *alertmanager_route_lost(const struct route *route);
+
+/* True when an alert that reaches `route` (by its way and itself) cannot be meant by `other`. */
+bool alertmanager_route_excludes(const struct route *route, const struct route *other);
+
+/* Once it is known whether there is a rule: keys that are not carried over, and what it gets of
+ * routes that are none. */
+void alertmanager_route_tell(struct alertmanager *am, const struct route *route);
 
 /* "am-" rules have been written: inhibitions may name them. */
 void alertmanager_inhibit(struct alertmanager *am);

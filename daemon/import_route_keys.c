@@ -1,0 +1,168 @@
+/*
+ * import_route_keys.c - what of a route cannot be read, and whom that touches.
+ *
+ * A misspelt key is one that is not known. What it may have been meant for decides what becomes of
+ * the route:
+ *
+ *   receiver, group_by, times    it takes what it takes: a rule, as if the key were not there
+ *   continue                     the same, and the routes behind it get what it gets, too
+ *   routes                       its children are not known: no rule
+ *   matchers; nothing that       what it takes is not known: no rule, and none of what is below it
+ *   is like a key
+ *
+ * What a route without a rule would have taken goes to those who would not have got it, and each of
+ * them says so: of two teams one too many is told, and not none.
+ */
+#include "base/nearest.h"
+#include "daemon/import_alertmanager.h"
+#include "rules/fields.h"
+
+enum role { ROLE_TAKES, ROLE_CHILDREN, ROLE_GOES_ON, ROLE_TELLS };
+
+static const struct {
+    const char *key;
+    enum role role;
+} known[] = {
+    {"receiver", ROLE_TELLS},
+    {"group_by", ROLE_TELLS},
+    {"group_wait", ROLE_TELLS},
+    {"group_interval", ROLE_TELLS},
+    {"repeat_interval", ROLE_TELLS},
+    {"continue", ROLE_GOES_ON},
+    {"match", ROLE_TAKES},
+    {"match_re", ROLE_TAKES},
+    {"matchers", ROLE_TAKES},
+    {"routes", ROLE_CHILDREN},
+    {"mute_time_intervals", ROLE_TELLS},
+    {"active_time_intervals", ROLE_TELLS},
+};
+
+enum { KNOWN_COUNT = sizeof(known) / sizeof(known[0]) };
+
+static bool is_known(struct text key)
+{
+    for (size_t i = 0; i < KNOWN_COUNT; i++)
+        if (text_equals(key, known[i].key))
+            return true;
+    return false;
+}
+
+/* The index in `known` of what a key was meant for; KNOWN_COUNT: of nothing. */
+static size_t meant_by(struct import_work *work, struct text key)
+{
+    const char *names[KNOWN_COUNT], *near;
+    size_t i = 0;
+
+    if (work->hint_count >= IMPORT_HINTS_MAX)
+        return KNOWN_COUNT;
+    work->hint_count++;
+    for (i = 0; i < KNOWN_COUNT; i++)
+        names[i] = known[i].key;
+    near = nearest_name(key, names, KNOWN_COUNT);
+    for (i = 0; i < KNOWN_COUNT && names[i] != near;)
+        i++;
+    return i;
+}
+
+void alertmanager_route_spoil(struct alertmanager *am, struct route *route,
+                              const struct yaml_node *node, bool is_lost)
+{
+    struct place place = script_place(node->key->span.script, node->key->span.from);
+
+    route->is_lost = route->is_lost || is_lost;
+    if (route->bad == NULL)
+        route->bad = import_name(am->work, "%.80s at %u:%u", node->key->text.at,
+                                 (unsigned)place.line, (unsigned)place.column);
+}
+
+static void add_odd(struct alertmanager *am, struct route *route, const struct yaml_node *node,
+                    const char *why)
+{
+    struct route_oddity *odd = import_pool_alloc(&am->work->pool, sizeof(*odd));
+
+    *odd = (struct route_oddity){node, why, route->odd};
+    route->odd = odd;
+}
+
+void alertmanager_route_keys(struct alertmanager *am, struct route *route)
+{
+    const struct yaml_node *goes_on = yaml_node_find(route->node, "continue");
+
+    if (goes_on != NULL && !import_read_bool(goes_on, &route->goes_on)) {
+        route->goes_on = true;
+        add_odd(am, route, goes_on,
+                "continue is true or false; the routes behind it get what it gets, too");
+    }
+    for (const struct yaml_node *node = route->node->first; node != NULL; node = node->next) {
+        struct text key = node->key->text;
+        enum role role;
+        const char *hint = "";
+        size_t meant;
+        if (is_known(key))
+            continue;
+        meant = meant_by(am->work, key);
+        role = meant < KNOWN_COUNT ? known[meant].role : ROLE_TAKES;
+        if (meant < KNOWN_COUNT)
+            hint = import_name(am->work, "; did you mean \"%s\"?", known[meant].key);
+        if (role == ROLE_TELLS || role == ROLE_GOES_ON) {
+            route->goes_on = route->goes_on || role == ROLE_GOES_ON;
+            add_odd(am, route, node,
+                    import_name(am->work, "its key %.80s is not known%s%s", key.at, hint,
+                                role == ROLE_TELLS
+                                    ? " Its rule is made as if it were not there"
+                                    : " Its rule is made, and the routes behind it get what it "
+                                      "gets, too"));
+            continue;
+        }
+        import_find(am->work, node->key->span, IMPORT_LEFT_OUT, route->construct,
+                    "its key %.80s is not known%s", key.at, hint);
+        /* The root takes everything. */
+        alertmanager_route_spoil(am, route, node, role == ROLE_TAKES && route->parent != NULL);
+    }
+}
+
+/* ---- who depends on whom ---- */
+
+const struct route *alertmanager_route_lost(const struct route *route)
+{
+    for (const struct route *at = route->parent; at != NULL; at = at->parent)
+        if (at->is_lost)
+            return at;
+    return NULL;
+}
+
+/* True when an alert that reaches `route` (by its way and itself) cannot be meant by `other`. */
+bool alertmanager_route_excludes(const struct route *route, const struct route *other)
+{
+    for (; route != NULL; route = route->parent)
+        if (matchers_exclude(&route->matchers, &other->matchers))
+            return true;
+    return false;
+}
+
+/* The first route without a rule whose alerts a route gets; NULL: there is none. */
+static const struct route *gets_of(const struct route *route)
+{
+    for (const struct route *child = route->first; child != NULL; child = child->next)
+        if (child->bad != NULL && !alertmanager_route_excludes(route, child))
+            return child;
+    for (const struct route *at = route; at->parent != NULL; at = at->parent)
+        for (const struct route *other = at->parent->first; other != at; other = other->next)
+            if (other->bad != NULL && !other->goes_on && !alertmanager_route_excludes(route, other))
+                return other;
+    return NULL;
+}
+
+void alertmanager_route_tell(struct alertmanager *am, const struct route *route)
+{
+    const struct route *other = route->id != NULL ? gets_of(route) : NULL;
+
+    for (const struct route_oddity *odd = route->odd; odd != NULL; odd = odd->next)
+        import_find(am->work, odd->node->key->span,
+                    route->id != NULL ? IMPORT_DIFFERS : IMPORT_IGNORED, route->construct, "%s",
+                    odd->why);
+    if (other != NULL)
+        import_find(am->work, route->node->span, IMPORT_DIFFERS, route->construct,
+                    "it gets what the %s would have taken, of which no rule is made because of %s",
+                    other->construct, other->bad);
+}
