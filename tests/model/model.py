@@ -194,7 +194,8 @@ class Model:
                     if key.rule is rule and not key.is_empty()]
             for has_incident, _, name in beyond(rule.max_keys, held):
                 key = self.keys.pop(name)
-                self.ledger.counts.update({"keys_evicted": 1, (key.place, "evicted"): has_incident or not key.entries})
+                waits = not has_incident and any(entry.fate == "pending" for entry in key.entries)
+                self.ledger.counts.update({"keys_evicted": 1, (key.place, "evicted"): not waits})
                 if has_incident:
                     key.incident.lost, key.incident.is_forgotten = "now", True
                 else:
