@@ -5,6 +5,7 @@
  * Method: lives on a disk in memory (tests/durable_world.h), whose syncs wait for the test where
  * what is not yet durable is looked at.
  */
+#include "daemon/incident_lines.h"
 #include "tests/durable_world.h"
 #include "tests/fake_sink.h"
 
@@ -164,6 +165,134 @@ static void C6_a_run_that_ends_leaves_a_snapshot_and_the_next_begins_with_it(voi
     }
 }
 
+/* A disk that is slow for all but the snapshot's thread, until that waits for the others, or until
+ * its file is there. */
+static struct {
+    pthread_mutex_t lock;
+    pthread_cond_t moved;
+    bool is_slow, has_image;
+    int waker;            /* of that thread; 0: not yet known */
+    _Atomic size_t calls; /* to the disk, until the file was there; 0: it is not */
+    struct host real;
+} cut = {.lock = PTHREAD_MUTEX_INITIALIZER, .moved = PTHREAD_COND_INITIALIZER};
+
+static bool is_snapshots_thread(void)
+{
+    char name[16] = "";
+
+    pthread_getname_np(pthread_self(), name, sizeof(name));
+    return strcmp(name, "tocsin-snapshot") == 0;
+}
+
+static void let_all_go_on(void)
+{
+    pthread_mutex_lock(&cut.lock);
+    cut.is_slow = false;
+    pthread_cond_broadcast(&cut.moved);
+    pthread_mutex_unlock(&cut.lock);
+}
+
+static ssize_t slow_pwrite(void *self, int fd, const void *from, size_t bytes, int64_t at)
+{
+    pthread_mutex_lock(&cut.lock);
+    while (cut.is_slow && !is_snapshots_thread())
+        pthread_cond_wait(&cut.moved, &cut.lock);
+    pthread_mutex_unlock(&cut.lock);
+    return cut.real.pwrite(self, fd, from, bytes, at);
+}
+
+/* The engine wakes that thread when the image is there; and what that thread wakes from then on,
+ * before its file, is who has to write first. */
+static void wake_seen(void *self, int waker)
+{
+    bool goes_on;
+
+    pthread_mutex_lock(&cut.lock);
+    cut.has_image |= waker == cut.waker;
+    goes_on = cut.has_image && is_snapshots_thread();
+    pthread_mutex_unlock(&cut.lock);
+    if (goes_on)
+        let_all_go_on();
+    cut.real.waker_wake(self, waker);
+}
+
+static int last_sync_dir(void *self, const char *path)
+{
+    int rc = cut.real.sync_dir(self, path);
+
+    if (atomic_load(&cut.calls) == 0 && strcmp(path, "data/snapshots") == 0 &&
+        is_snapshots_thread()) {
+        atomic_store(&cut.calls, atomic_load(&sim.traced));
+        let_all_go_on();
+    }
+    return rc;
+}
+
+static void count_open(void *self, const char *line, size_t bytes)
+{
+    (void)bytes;
+    *(unsigned *)self += strstr(line, "\"change\":\"opened\"") != NULL;
+}
+
+static unsigned opens_journaled(void)
+{
+    const struct journal_span all = {.to = UINT64_MAX};
+    struct journal_reader *reader;
+    struct error err = {""};
+    unsigned count = 0;
+
+    assert_int_equal(journal_reader_create_span(&world.durable->segments, &all, &reader, &err), 0);
+    assert_int_equal(incident_lines_read(reader, count_open, &count, &err), 0);
+    journal_reader_destroy(reader);
+    return count;
+}
+
+/* A start passes over a snapshot of a moment that the journal does not hold: such a one is none,
+ * and what older ones needed of the journal may go on the strength of it. */
+static void C6_a_snapshot_is_there_when_what_it_rests_on_is_durable(void **state)
+{
+    static struct host slow;
+    struct sim_trace trace;
+
+    (void)state;
+    sim_disk_begin(4);
+    sim_trace_begin();
+    cut.real = slow = *host();
+    slow.pwrite = slow_pwrite;
+    slow.waker_wake = wake_seen;
+    slow.sync_dir = last_sync_dir;
+    host_set(&slow);
+    world_create(&world);
+    world.snapshot_every_ms = 2000;
+    start(0);
+    world_sync(&world);
+    pthread_mutex_lock(&cut.lock);
+    cut.waker = world.durable->snapshots.waker;
+    cut.is_slow = true;
+    pthread_mutex_unlock(&cut.lock);
+    bench_put(world.bench->feed[0], 0, "r1", "down", "");
+    bench_settle(world.bench);
+    bench_pass(world.bench, 1500, 50);
+    while (atomic_load(&cut.calls) == 0)
+        bench_pass(world.bench, 100, 50);
+    world_sync(&world);
+    stop();
+    trace = sim_trace_take();
+    sim_disk_end();
+    sim_disk_image(&trace, cut.calls, 4); /* the power goes there */
+    world.snapshot_every_ms = 0;
+    start(0);
+    assert_int_equal(world.durable->snapshots.begin.number, 1);
+    if (!world_recover(&world))
+        fail_msg("%s", world.why.text);
+    world_sync(&world);
+    assert_int_equal(opens_journaled(), 1);
+    stop();
+    world_destroy(&world);
+    sim_disk_end();
+    sim_trace_release(&trace);
+}
+
 /* ---- C7 ---- */
 
 /* The incidents are the same, and of the events one is refused that counted before. */
@@ -196,6 +325,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(O1_the_first_byte_waits_for_its_intent_where_repeats_are_not_folded),
         cmocka_unit_test(C6_a_run_that_ends_leaves_a_snapshot_and_the_next_begins_with_it),
+        cmocka_unit_test(C6_a_snapshot_is_there_when_what_it_rests_on_is_durable),
         cmocka_unit_test(C7_a_ledger_that_comes_out_otherwise_refuses_the_start),
     };
     log_configure(LOG_ERROR + 1, LOG_TEXT);
