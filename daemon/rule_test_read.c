@@ -291,6 +291,11 @@ static void read_rules(struct test_reader *reader, const struct yaml_node *node)
         default_rules(reader);
         return;
     }
+    if (node->kind == YAML_SCALAR) { /* a list of one */
+        if (test_read_is_text(reader, node, "rules"))
+            reader->file->rules[reader->file->rule_count++] = rules_path(reader, node->text.at);
+        return;
+    }
     if (!test_read_is_list(reader, node, "rules"))
         return;
     if (node->count == 0 || node->count > RULE_TEST_RULES_MAX) {

@@ -17,7 +17,7 @@ one() { # TITLE
         "$2" "$1"
 }
 one 'a is down' 'a host goes down' >suite/host.test.yaml
-{ echo 'rules: [../host.yaml]'; one 'b is down' 'it fails'; } >suite/below/more.test.yaml
+{ echo 'rules: ../host.yaml'; one 'b is down' 'it fails'; } >suite/below/more.test.yaml
 
 ends() { # CODE ARGUMENTS
     local code=0 wanted=$1
