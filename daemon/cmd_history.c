@@ -9,8 +9,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/nearest.h"
 #include "base/plural.h"
+#include "base/slab.h"
 #include "base/text.h"
+#include "base/vector.h"
 #include "daemon/commands.h"
 #include "daemon/config.h"
 #include "daemon/data_look.h"
@@ -153,6 +156,38 @@ static int print(const struct history_options *options, json_t *found, struct er
     return code;
 }
 
+/* The rules that the history knows. */
+struct known_rules {
+    VECTOR_OF(char *) name;
+    const char *asked;
+    bool has_asked;
+};
+
+static void add_rule(void *self, const char *rule)
+{
+    struct known_rules *known = self;
+
+    known->has_asked = known->has_asked || strcmp(rule, known->asked) == 0;
+    vector_add(&known->name) = memcpy(memory_alloc(strlen(rule) + 1), rule, strlen(rule) + 1);
+}
+
+/* Of a rule that no incident is of nothing was asked, most likely. What cannot be read is told by
+ * the question itself. */
+static void note_rule(struct history_reader *reader, const char *rule)
+{
+    struct known_rules known = {.asked = rule};
+    char hint[NEAREST_HINT_BYTES];
+    struct error ignored;
+
+    if (history_rules(reader, add_rule, &known, &ignored) == 0 && !known.has_asked)
+        fprintf(stderr, "tocsin history: no incident here is of a rule \"%.100s\"%s\n", rule,
+                nearest_hint(text_of(rule), (const char *const *)known.name.at, known.name.count,
+                             hint));
+    for (size_t i = 0; i < known.name.count; i++)
+        free(known.name.at[i]);
+    free(known.name.at);
+}
+
 static int ask(struct history_options *options, struct error *err)
 {
     const struct history_filter filter = {.from_ms = options->from_ms,
@@ -171,6 +206,9 @@ static int ask(struct history_options *options, struct error *err)
     rc = options->id != NULL
              ? history_story_json(reader, options->id, HISTORY_STORY_MAX, INT64_MIN, &found, err)
              : history_list_json(reader, &filter, INT64_MIN, &found, err);
+    if (rc == 0 && options->id == NULL && options->rule != NULL &&
+        json_array_size(json_object_get(found, "incidents")) == 0)
+        note_rule(reader, options->rule);
     history_reader_close(reader);
     if (rc == 0)
         return print(options, found, err);

@@ -160,6 +160,21 @@ int history_list(struct history_reader *reader, const struct history_filter *fil
     return rc;
 }
 
+int history_rules(struct history_reader *reader, void (*each)(void *self, const char *rule),
+                  void *self, struct error *err)
+{
+    struct sql_query *query;
+    int rc = sql_prepare(history_sql(reader->history),
+                         "SELECT DISTINCT rule FROM incident ORDER BY rule", &query, err);
+
+    if (rc != 0)
+        return rc;
+    while ((rc = sql_step(query, err)) == 1)
+        each(self, sql_text(query, 0));
+    sql_query_release(query);
+    return rc;
+}
+
 /* ---- one ---- */
 
 /* The first and the last id that begin with the digits, as they lie in the file. */

@@ -78,6 +78,10 @@ int history_list(struct history_reader *reader, const struct history_filter *fil
                  void (*each)(void *self, const struct history_incident *incident), void *self,
                  bool *more, struct error *err);
 
+/* Each rule of which an incident is remembered, by name. Errors: a negative errno. */
+int history_rules(struct history_reader *reader, void (*each)(void *self, const char *rule),
+                  void *self, struct error *err);
+
 struct history_story {
     void *self;
     void (*incident)(void *self, const struct history_incident *incident);

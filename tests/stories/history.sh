@@ -52,6 +52,10 @@ must_say '            -> hook: open, told at ' "$id"
 must_say '            -> gone: open, GIVEN UP at .*: ' "$id"
 must_say '            because 1 alert in 1m' "$id"
 must_say '^0 incidents, 0 open' --rule other
+must_say '^tocsin history: no incident here is of a rule "other"$' --rule other
+must_say '^tocsin history: no incident here is of a rule "frist"; did you mean "first"\?$' --rule frist
+must_say '^0 incidents' --rule first --tenant nobody
+file_has out 'no incident here' && fail "a rule that is known is called unknown: $(cat out)"
 must_say '^1 incident' --key host=h1
 event alpha h1 clear | send
 wait_for "it has ended" says '  was open from .*: cleared$' "$id"
