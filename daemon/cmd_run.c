@@ -15,6 +15,7 @@
 #include "base/host.h"
 #include "base/slab.h"
 #include "daemon/commands.h"
+#include "daemon/config.h"
 #include "daemon/log.h"
 #include "daemon/options.h"
 #include "daemon/service.h"
@@ -188,6 +189,17 @@ static void release(struct run *run)
         host()->close(host()->self, run->unit_waker);
 }
 
+/* To people as `tocsin check` says it; to who reads lines of JSON as one of them. */
+static void tell_refusal(const struct run *run, int code, const struct error *err)
+{
+    if (!config_wants_json_log(run->config)) {
+        fprintf(stderr, "%s\n", err->text);
+        return;
+    }
+    log_configure(LOG_INFO, LOG_JSON);
+    log_event(LOG_ERROR, "start_refused", log_number("code", code), log_text("why", err->text));
+}
+
 int cmd_run(int argc, char **argv)
 {
     struct run run = {.waker = -1, .unit_waker = -1};
@@ -213,7 +225,7 @@ int cmd_run(int argc, char **argv)
     options.waker = run.unit_waker;
     code = service_create(&options, &run.service, &err);
     if (code != EXIT_OK) {
-        fprintf(stderr, "%s\n", err.text);
+        tell_refusal(&run, code, &err);
         release(&run);
         return code;
     }

@@ -15,6 +15,7 @@
 #include "daemon/config_read.h"
 #include "daemon/memory_budget.h"
 #include "daemon/units.h"
+#include "rules/fields.h"
 #include "rules/zone.h"
 #include "rules/zone_names.h"
 #include "sinks/sink_options.h"
@@ -289,6 +290,29 @@ int config_load(const char *path, enum config_secrets secrets, struct config **o
     rc = config_parse(path, text, bytes, secrets, out, err);
     free(text);
     return rc;
+}
+
+bool config_wants_json_log(const char *path)
+{
+    struct arena *arena = arena_create(ARENA_BYTES_MAX);
+    const struct yaml_node *node = NULL;
+    struct diagnostics unheard;
+    struct script script = {.name = path};
+    char *text = NULL;
+    bool is_json;
+
+    diagnostics_init(&unheard, NULL);
+    if (path != NULL && arena != NULL &&
+        host_read_file(path, CONFIG_BYTES_MAX, &text, &script.bytes) == 0) {
+        script.text = text;
+        node = yaml_read(&script, arena, &unheard);
+    }
+    node = node != NULL && node->kind == YAML_MAP ? yaml_node_find(node, "log") : NULL;
+    node = node != NULL && node->kind == YAML_MAP ? yaml_node_find(node, "format") : NULL;
+    is_json = node != NULL && node->kind == YAML_SCALAR && text_equals(node->text, "json");
+    free(text);
+    arena_destroy(arena);
+    return is_json;
 }
 
 void config_destroy(struct config *config)

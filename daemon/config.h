@@ -185,6 +185,10 @@ const struct config_key *config_keys(size_t *count);
 /* Whether secrets that cannot be read are a fault: not for who sends and reads nothing. */
 enum config_secrets { CONFIG_SECRETS_NEEDED, CONFIG_SECRETS_MAY_BE_ABSENT };
 
+/* Whether a file asks for `log.format: json`, whatever else is wrong with it: who refuses it says
+ * so in that form. False where that cannot be told, and of NULL. */
+bool config_wants_json_log(const char *path);
+
 /* Reads and checks `path`; NULL gives the defaults.
  * Errors: -errno of reading, or -EINVAL with "file:line:column: sentence", the source
  *         line and a caret, for up to ten faults.

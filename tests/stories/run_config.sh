@@ -28,6 +28,22 @@ write_config <<<'rules: [mine.yaml]'
 refused "no rule file" 78 '^tocsin.yaml:[0-9]+:9: rules: mine.yaml: No such file or directory$'
 { echo 'rules:'; rule a alpha | sed 's/check ==/chek ==/'; } >mine.yaml
 refused "broken rule" 78 '^mine.yaml:3:12: .*chek'
+# Who reads lines of JSON gets one, whatever is wrong, and no word beside it.
+write_config <<'TEXT'
+log: {format: json}
+rules: [mine.yaml]
+engine: {wrokers: 2}
+TEXT
+code=0
+"$TOCSIN" run --config tocsin.yaml >out 2>run.log || code=$?
+[[ $code == 78 ]] || fail "in JSON: exit code $code"
+python3 - <<'PYTHON' || fail "in JSON: $(cat run.log)"
+import json
+line, = open("run.log").read().splitlines()
+line = json.loads(line)
+assert line["level"] == "error" and line["event"] == "start_refused" and line["code"] == 78 and "time" in line, line
+assert "there is no key 'wrokers' here" in line["why"], line
+PYTHON
 write_config <<<'rules: [no_such_pack]'
 refused "no such pack" 78 "^tocsin.yaml:[0-9]+:9: rules: there is no shipped rule pack 'no_such_pack'; "
 write_config <<<'sinks: [{name: a, type: webhok, options: {url: "http://127.0.0.1:1/"}}]'
