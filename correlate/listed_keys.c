@@ -58,7 +58,7 @@ static void key_take(struct correlation *c, uint32_t slot, const struct text *va
 /* What becomes of a slot's keys that are not listed, or no longer. */
 enum sweep {
     SWEEP_NOTHING,
-    SWEEP_NOTE,     /* a former form has them: it is noted, and that is all */
+    SWEEP_OPEN,     /* incidents of a former form close; what watches leaves at its timer */
     SWEEP_WATCHING, /* those without an open incident leave */
     SWEEP_ALL
 };
@@ -68,26 +68,28 @@ static void lane_sweep(struct correlation *c, struct key_lane *lane, const enum 
     for (uint32_t n = 0; n < lane->used; n++) {
         struct key_state *key = key_at(lane, n);
         const enum sweep sweep = key->used ? swept[key->slot] : SWEEP_NOTHING;
-        if (sweep == SWEEP_NOTHING || !expect_unlist(c, key) || sweep == SWEEP_NOTE)
+        if (sweep == SWEEP_NOTHING || !expect_unlist(c, key) ||
+            sweep == (key->is_open ? SWEEP_WATCHING : SWEEP_OPEN))
             continue;
         if (!key->is_open) {
             rule_key_remove(c, lane, n);
-        } else if (sweep == SWEEP_ALL) {
+        } else {
             struct order order = correlation_order(c, key, from_ms(c), ORDER_TIMER, ORDER_RULE);
             incident_close(c, lane, n, &order, CAUSE_UNLISTED);
         }
     }
 }
 
-/* Of a former form. With no form in force nobody hears of signs of life, so a silence means
- * nothing, also when the rule comes back. */
+/* Of a former form. Where the form in force lists other keys nobody would ever end their absences.
+ * With no form in force nobody hears of signs of life, so a silence means nothing, also when the
+ * rule comes back. */
 static enum sweep sweep_of(const struct correlation *c, uint32_t slot, const enum sweep *swept)
 {
     const uint32_t heir = rules_version_heir(c->rules, slot);
 
     if (heir == UINT32_MAX)
         return SWEEP_WATCHING;
-    return swept[heir] == SWEEP_ALL ? SWEEP_NOTE : SWEEP_NOTHING;
+    return swept[heir] == SWEEP_ALL ? SWEEP_OPEN : SWEEP_NOTHING;
 }
 
 void listed_keys_apply(struct correlation *c)

@@ -3,7 +3,8 @@
  * set on, whether anything came for them or not (docs/correlation.md, section 3).
  *
  * A key that was listed before carries on; one that is listed no more leaves, and its incident
- * closes with it. Of a rule that has gone all leave that have no open incident.
+ * closes with it, also one that a former form opened. Of a rule that has gone all leave that have
+ * no open incident.
  *
  * Thread: a worker, for keys of its own lanes, before the touches of the step.
  */

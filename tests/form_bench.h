@@ -71,6 +71,12 @@ static inline void change_rules(struct life *life, const char *rules)
     pass_to(life, life->now_ms + 1000);
 }
 
+/* When the last rules took effect, after the start. */
+static inline int64_t last_switch_ms(const struct life *life)
+{
+    return bench_mark(life->bench, MARK_SWITCH).value_ms - BENCH_T0;
+}
+
 /* Ends it; `brief` and the sums (L3) have to come out. */
 static inline void life_end(struct life *life, const char *brief)
 {

@@ -23,8 +23,10 @@ class Key:
         return self.model.rules[self.place]
 
     def is_unlisted(self):
-        """Its rule lists the keys that it watches, and since a switch it does not list this one."""
-        return self.rule.listed and self.values not in self.rule.listed
+        """Its rule lists the keys that it watches, and since a switch it does not list this one. An open incident goes
+        by the form in force, whichever form opened it."""
+        listed = (self.model.heirs.get(self.rule.family, self.rule) if self.incident else self.rule).listed
+        return listed and self.values not in listed
 
     def drains(self):
         """Nobody tells it anything new: its rule is gone, was changed, or does not list it any more."""
@@ -299,7 +301,7 @@ class Expect(Key):
 
     def closed(self, now, inc):
         """From now on it is a key of the form in force; also where its own would open an incident, but is not."""
-        self.place = next((rule.place for rule in self.model.in_force if rule.family == self.rule.family), self.place)
+        self.place = self.model.heirs.get(self.rule.family, self.rule).place
         self.owes_from(self.last_raise.time if self.last_raise else self.listed)
         if self.drains() or (inc.is_open() if inc else not self.last_raise) and self.values not in self.rule.listed:
             self.due_at = math.inf  # forgotten until its next sign of life

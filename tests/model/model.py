@@ -71,14 +71,13 @@ class Model:
 
     def take_rules(self, said):
         """A rule whose form is unchanged keeps its place, any other gets a new one."""
-        old = {rule.id: rule for rule in self.in_force}
-        self.sets += 1
+        old, self.sets = {rule.id: rule for rule in self.in_force}, self.sets + 1
         self.in_force = sorted(map(Rule, said["rules"]), key=lambda rule: rule.id)
         for rule in self.in_force:
-            same = old.get(rule.id)
-            stays = same and same.form == rule.form
+            stays = (same := old.get(rule.id)) and same.form == rule.form
             rule.place, rule.since = (same.place, same.since) if stays else ((rule.id, len(self.rules)), self.sets)
             self.rules[rule.place] = rule
+        self.heirs = {rule.family: rule for rule in self.in_force}
         self.composites = [rule for rule in self.in_force if rule.of]
         self.enrichment = Enrichment(frozen(said.get("enrich") or []))
         self.reads_volatile = self.enrichment.is_volatile or any(
@@ -158,8 +157,8 @@ class Model:
     def switch(self, now):
         said = self.switches.pop(0)
         self.take_rules(said)
-        self.keys = {name: key for name, key in self.keys.items() if key.incident or not key.rule.expect
-                     or any(rule.family == name[0] for rule in self.in_force)}
+        self.keys = {name: key for name, key in self.keys.items()
+                     if key.incident or not key.rule.expect or name[0] in self.heirs}
         for alert in self.alerts.values():
             alert.is_stale, alert.is_given_up = True, alert.is_given_up or not self.composites
         self.telling.take_mutes(said.get("mutes"))
