@@ -86,9 +86,9 @@ class Model:
 
     def due(self):
         """All that may come next: when, its place at that time, whose it is, and what does it."""
-        yield self.recording.end, ROUND_END, (), self.round_end  # the last thing that happens
-        yield self.next_round, ROUND_END, (), self.round_end
-        yield (self.now // self.minute + 1) * self.minute if self.taken else math.inf, ROUND_END, (), self.round_end
+        minute = (self.now // self.minute + 1) * self.minute if self.taken else math.inf
+        # The end of the recording is the last thing that happens.
+        yield min(self.next_round, minute, self.recording.end), ROUND_END, (), self.round_end
         yield from [(switch["at"], SWITCH, (), self.switch) for switch in self.switches[:1]]
         edges = {edge for mute in self.telling.mutes for spell in mute.spells for edge in spell}
         yield min((at for at in edges if at > self.mutes_at), default=math.inf), MUTE, (), self.telling.tell_freed
