@@ -41,6 +41,7 @@ enum {
     SIGNATURE_CHARS = 64,
     INDENT = 25, /* of titles: behind time, priority and kind */
     WHY_INDENT = 12,
+    CHANNEL_COLUMNS = 9,
     NOTE_BYTES = 48,
 };
 
@@ -227,11 +228,14 @@ static void show_page(const struct receiver *receiver, const struct page *page,
     const char *accent =
         page->kind == PAGE_RESOLVE ? "\033[32m" : priority_colour(incident->priority);
     const char *title = incident->title[0] != '\0' ? incident->title : "not seen opening";
-    int width = (int)receiver->options.width;
+    /* Where those for both are shown, two sinks tell the same in the same words. */
+    const int before = receiver->options.show == SHOW_ALL ? CHANNEL_COLUMNS : 0;
+    const int width = (int)receiver->options.width - before;
     char note[NOTE_BYTES];
 
     page_note(page, incident, note);
     show_time(receiver, page->received_ms);
+    printf("%-*s", before, before > 0 ? page_channel_name(page->channel) : "");
     printf("%s%-2.3s %-8s%s  %s", colour(receiver, accent), incident->priority, words[page->kind],
            colour(receiver, "\033[0m"), colour(receiver, page->kind == PAGE_OPEN ? "\033[1m" : ""));
     show_text(title, width - INDENT - (int)strlen(note));
@@ -239,7 +243,7 @@ static void show_page(const struct receiver *receiver, const struct page *page,
     plain_print(note, stdout);
     printf("%s\n", colour(receiver, "\033[0m"));
     if (page->kind == PAGE_OPEN && page->why[0] != '\0') {
-        printf("%*s%swhy: ", WHY_INDENT, "", colour(receiver, "\033[2m"));
+        printf("%*s%swhy: ", WHY_INDENT + before, "", colour(receiver, "\033[2m"));
         show_text(page->why, width - WHY_INDENT - 5);
         printf("%s\n", colour(receiver, "\033[0m"));
     }
@@ -495,15 +499,13 @@ static void on_signal(evutil_socket_t number, short what, void *self)
 
 static void print_counts(const struct receiver *receiver)
 {
-    static const char *const names[PAGE_CHANNEL_COUNT] = {"pager", "webhook"};
-
     for (int i = 0; i < PAGE_CHANNEL_COUNT; i++)
         if (receiver->of[i].pages > 0)
             printf("%-7s  %" PRIu64 " page%s: %" PRIu64 " opened, %" PRIu64 " updated, %" PRIu64
                    " acknowledged, %" PRIu64 " resolved, %" PRIu64 " repeat%s\n",
-                   names[i], receiver->of[i].pages, plural(receiver->of[i].pages),
-                   receiver->of[i].opened, receiver->of[i].updated, receiver->of[i].acked,
-                   receiver->of[i].resolved, receiver->of[i].repeats,
+                   page_channel_name((enum page_channel)i), receiver->of[i].pages,
+                   plural(receiver->of[i].pages), receiver->of[i].opened, receiver->of[i].updated,
+                   receiver->of[i].acked, receiver->of[i].resolved, receiver->of[i].repeats,
                    plural(receiver->of[i].repeats));
     if (receiver->options.secret[0] != '\0')
         printf("webhook signatures: %" PRIu64 " right, %" PRIu64 " wrong\n",

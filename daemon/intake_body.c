@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
+#include "ingest/json_scan.h"
 
 struct reading {
     struct decoder *decoder;
@@ -80,6 +81,17 @@ static bool read_all(struct reading *reading, const char *body, size_t bytes)
     return false;
 }
 
+/* What to do about it, where that is known: `curl -d @file` leaves one line of a file. */
+static const char *remedy(const struct decode_result *refused, const char *body, size_t bytes)
+{
+    if (strcmp(refused->why, json_scan_second) != 0)
+        return "";
+    return memchr(body, '\n', bytes) != NULL
+               ? ", and each needs a line of its own"
+               : ", and each needs a line of its own (curl takes line ends out of a file with -d, "
+                 "and leaves them there with --data-binary)";
+}
+
 int intake_body_read(struct decoder *decoder, enum event_format format, const char *body,
                      size_t bytes, intake_body_take take, void *self, uint64_t *events,
                      struct error *err)
@@ -94,10 +106,10 @@ int intake_body_read(struct decoder *decoder, enum event_format format, const ch
     if (is_read)
         error_set(err, "the request holds no event");
     else if (reading.line > 0)
-        error_set(err, "line %zu, byte %" PRIu32 ": %s; nothing of the request was kept",
-                  reading.line, refused->at, refused->why);
+        error_set(err, "line %zu, byte %" PRIu32 ": %s%s; nothing of the request was kept",
+                  reading.line, refused->at, refused->why, remedy(refused, body, bytes));
     else
-        error_set(err, "byte %" PRIu32 ": %s; nothing of the request was kept", refused->at,
-                  refused->why);
+        error_set(err, "byte %" PRIu32 ": %s%s; nothing of the request was kept", refused->at,
+                  refused->why, remedy(refused, body, bytes));
     return -EINVAL;
 }

@@ -15,6 +15,13 @@ const char *page_kind_name(enum page_kind kind)
     return names[kind];
 }
 
+const char *page_channel_name(enum page_channel channel)
+{
+    static const char *const names[PAGE_CHANNEL_COUNT] = {"pager", "webhook"};
+
+    return names[channel];
+}
+
 static int kind_from_name(const char *name)
 {
     for (int i = 0; name != NULL && i < PAGE_KIND_COUNT; i++)
@@ -160,8 +167,8 @@ char *page_to_line(const struct page *page)
 {
     json_t *root = json_pack(
         "{s:s, s:s, s:I, s:I, s:I, s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "by",
-        page->channel == PAGE_BY_PAGER ? "pager" : "webhook", "kind", page_kind_name(page->kind),
-        "received", (json_int_t)page->received_ms, "opened", (json_int_t)page->opened_ms, "change",
+        page_channel_name(page->channel), "kind", page_kind_name(page->kind), "received",
+        (json_int_t)page->received_ms, "opened", (json_int_t)page->opened_ms, "change",
         (json_int_t)page->change, "alerts", (json_int_t)page->alerts, "incident", page->id,
         "tenant", page->tenant, "rule", page->rule, "key", page->key, "priority", page->priority,
         "severity", page->severity, "cause", page->cause, "title", page->title, "why", page->why);

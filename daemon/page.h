@@ -34,6 +34,7 @@ struct page {
 };
 
 const char *page_kind_name(enum page_kind kind);
+const char *page_channel_name(enum page_channel channel);
 
 /* Reads a body. `received_ms` is left to the caller. A trigger does not say which op it was: that
  * of a later change is PAGE_UPDATE here, and opens the incident of whoever has not seen it. Errors:

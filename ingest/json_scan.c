@@ -92,11 +92,15 @@ struct json_cursor json_scan_begin(struct json_scan *scan, const char *record, s
     return (struct json_cursor){at, scan->quotes};
 }
 
+const char json_scan_second[] = "another document follows the first";
+
 bool json_scan_finish(struct json_scan *scan, struct json_cursor cursor)
 {
     if (cursor.at <= scan->last) {
-        json_scan_fault(scan, REJECT_PARSE, json_scan_blank(cursor.at),
-                        "something follows the end of the document");
+        const char *more = json_scan_blank(cursor.at);
+        json_scan_fault(scan, REJECT_PARSE, more,
+                        *more == '{' || *more == '[' ? json_scan_second
+                                                     : "something follows the end of the document");
         return false;
     }
     return true;

@@ -77,6 +77,9 @@ void json_scan_release(struct json_scan *scan);
  * first byte that is no blank, which is '{' or '['. */
 struct json_cursor json_scan_begin(struct json_scan *scan, const char *record, size_t bytes);
 
+/* Why a record is refused that holds one document behind another. */
+extern const char json_scan_second[];
+
 /* The record must end where the cursor stands. */
 bool json_scan_finish(struct json_scan *scan, struct json_cursor cursor);
 

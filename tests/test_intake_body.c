@@ -49,6 +49,13 @@ static void C3_a_request_is_taken_whole_or_refused_with_the_place(void **state)
         {EVENT "\n{\"check\":\"b\"}\n" EVENT, 0, "line 2, byte "},
         {EVENT "\n\n" EVENT " x", 0, "line 3, byte "},
         {"[" EVENT ",\n{\"check\":\"b\"}]", 0, "byte "},
+        /* What curl -d makes of a file with two lines; the event has 28 bytes. */
+        {EVENT EVENT, 0,
+         "byte 28: another document follows the first, and each needs a line of its own (curl "
+         "takes line ends out of a file with -d, and leaves them there with --data-binary); "},
+        {EVENT "\n" EVENT " [" EVENT "]\n", 0,
+         "line 2, byte 29: another document follows the first, and each needs a line of its own; "},
+        {EVENT "x", 0, "byte 28: the record does not end"},
     };
     struct decoder *decoder = decoder_create();
 

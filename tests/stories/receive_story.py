@@ -96,7 +96,8 @@ def plays_pagerduty():
     assert "pager    9 pages: 2 opened, 2 updated, 1 acknowledged, 2 resolved, 2 repeats" in said, said
     assert "webhook  1 page: 1 opened, 0 updated, 0 acknowledged, 0 resolved, 0 repeats" in said, said
     assert "webhook signatures: 2 right, 3 wrong" in said, said
-    assert re.search(r"P1 OPEN +rack r1: 12 hosts \?\[31m down", said), said
+    assert re.search(r"  pager    P1 OPEN +rack r1: 12 hosts \?\[31m down", said), said
+    assert re.search(r"  webhook  P1 OPEN +rack r1\n", said), said
     assert "why: 12 hosts (needs 4)" in said, said
     assert re.search(r"P1 ACKED +rack r1: 12 hosts", said), said
     assert len(re.findall(r"P1 RESOLVED +rack r1: .* after \d+\.\d s", said)) == 2, said
@@ -105,6 +106,17 @@ def plays_pagerduty():
     kept = [json.loads(line) for line in open("pages")]
     assert [page["kind"] for page in kept] == ["open", "update", "ack", "resolve", "open", "update", "resolve",
                                                   "open"], kept
+
+
+def says_whose_page_it_is():
+    """Where those for both sinks stand beside each other; of one alone that is known."""
+    for show in ("all", "pager", "webhook"):
+        process, port = start("--show", show)
+        assert send(port, "/v2/enqueue", pagerduty("trigger"))[0] == 202
+        assert send(port, "/webhook", webhook())[0] == 202
+        lines = [line.split()[1:3] for line in end(process).splitlines() if "OPEN" in line]
+        assert lines == {"all": [["pager", "P1"], ["webhook", "P1"]], "pager": [["P1", "OPEN"]],
+                         "webhook": [["P1", "OPEN"]]}[show], lines
 
 
 def fails_on_purpose():
@@ -128,6 +140,7 @@ def takes_no_port_twice():
 
 
 plays_pagerduty()
+says_whose_page_it_is()
 fails_on_purpose()
 takes_no_port_twice()
 sys.exit(0)
