@@ -130,7 +130,8 @@ static const struct metric rows[] = {
      "Times that all keys were gone through, and what they hold was held against the counters "
      "(L6)."},
     {"tocsin_ledger_mismatch_total", COUNTER, E(walk_mismatches),
-     "Counts that were not what was found there: a mistake of tocsin."},
+     "Counts, of the engine and of sinks, that were not what was found there: a mistake of "
+     "tocsin."},
     {"tocsin_incident_updates_total", COUNTER, E(updates), "Updates of open incidents."},
     {"tocsin_incidents_muted_total", COUNTER, E(muted),
      "Times that an incident became muted: by a silence, a maintenance window or an inhibition."},
@@ -595,6 +596,12 @@ void metrics_sum_forms(struct metrics *metrics)
         rules[kept - 1].pending += rules[i].pending;
     }
     metrics->rule_count = kept;
+}
+
+void metrics_sum_walks(struct metrics *metrics)
+{
+    for (size_t i = 0; i < metrics->sink_count; i++)
+        metrics->engine.walk_mismatches += metrics->sinks[i].walk_mismatches;
 }
 
 static void put_rules(FILE *to, const struct metric *row, const struct metrics *metrics)

@@ -91,10 +91,13 @@ void metrics_release(struct metrics *metrics);
 /* Fills `process`. */
 void metrics_read_process(struct process_counters *process);
 
-/* Writes all families. */
 /* Forms of one rule become one row: a series has to be told once. */
 void metrics_sum_forms(struct metrics *metrics);
 
+/* What sinks' walks found is added to what the engine's did (L6). Once for each collection. */
+void metrics_sum_walks(struct metrics *metrics);
+
+/* Writes all families. */
 void metrics_render(const struct metrics *metrics, FILE *to);
 
 /* The reference of all metrics as a Markdown table. */

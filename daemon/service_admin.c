@@ -117,6 +117,7 @@ static void write_metrics(void *self, FILE *to)
         metrics.sink_count = outbox_counters(service->outbox, metrics.sinks, METRICS_SINKS_MAX);
         service->counters.outbox_fill = outbox_fill(service->outbox);
     }
+    metrics_sum_walks(&metrics);
     mark_log_counters(service->marks, &metrics.marks);
     metrics.daemon = service->counters;
     if (service->durable != NULL) {

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include "base/host.h"
 #include "daemon/log.h"
+#include "daemon/sink_watch.h"
 #include "ingest/kafka_source.h"
 
 enum { WHY_BYTES = 256 };
@@ -21,26 +22,8 @@ static void watch_sinks(struct service *service)
     if (service->outbox != NULL)
         count = outbox_counters(service->outbox, now, METRICS_SINKS_MAX);
     pthread_mutex_unlock(&service->lock);
-    for (size_t i = 0; i < count; i++) {
-        struct sink_counters *before = &service->seen.sinks[i];
-        if (now[i].held != before->held)
-            log_event(now[i].held ? LOG_ERROR : LOG_INFO, now[i].held ? "sink_held" : "sink_free",
-                      log_text("sink", now[i].name), log_text("why", now[i].last_error),
-                      log_number("waiting", (int64_t)now[i].waiting));
-        if (now[i].breaker_open != before->breaker_open)
-            log_event(now[i].breaker_open ? LOG_WARNING : LOG_INFO,
-                      now[i].breaker_open ? "sink_down" : "sink_up", log_text("sink", now[i].name),
-                      log_text("why", now[i].breaker_open ? now[i].last_error : ""),
-                      log_number("waiting", (int64_t)now[i].waiting));
-        if (now[i].dead > before->dead)
-            log_event(LOG_ERROR, "sink_gave_up", log_text("sink", now[i].name),
-                      log_text("why", now[i].last_error[0] != '\0'
-                                          ? now[i].last_error
-                                          : "they were given up before the start"),
-                      log_number("changes", (int64_t)(now[i].dead - before->dead)),
-                      log_text("next", "kept for `tocsin redrive`"));
-        *before = now[i];
-    }
+    for (size_t i = 0; i < count; i++)
+        sink_watch_see(&service->seen.sinks[i], &now[i]);
 }
 
 /* The log's side of the self-alert that the outbox gives its sinks. */

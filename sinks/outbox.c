@@ -154,7 +154,6 @@ static bool is_over(const struct outbox *outbox, uint64_t due_ns, uint64_t stop_
     return outbox_core_in_flight(outbox->core) == 0 && due_ns > stop_ns;
 }
 
-/* Sends what is due, says what is known, and sets the alarm for the next time. */
 /* What waits is what was counted (L6). */
 static void look_through(struct outbox *outbox)
 {
@@ -173,6 +172,7 @@ static void look_through(struct outbox *outbox)
     pthread_mutex_unlock(&outbox->lock);
 }
 
+/* Sends what is due, says what is known, and sets the alarm for the next time. */
 static void turn(struct outbox *outbox)
 {
     /* H, acquire end: an empty ring seen below is that of the end. unseen by tsan: all that is

@@ -297,8 +297,10 @@ struct sink_counters {
     uint64_t refs;             /* now: references to open tickets that are kept */
     uint64_t refs_forgotten;   /* that their bound pushed out: looked up when needed again */
     uint64_t bytes_sent;
-    bool held; /* 401/403: nothing but one attempt in five minutes is sent
-                * until one is accepted or the configuration changes (O6) */
+    uint64_t walk_mismatches; /* times that more or fewer changes wait than are counted (L6) */
+    uint64_t walk_counted, walk_found; /* when that was last so */
+    bool held;                         /* 401/403: nothing but one attempt in five minutes is sent
+                                        * until one is accepted or the configuration changes (O6) */
     bool breaker_open;
     char last_error[256];
 };

@@ -97,9 +97,9 @@ void outbox_core_permit(struct outbox_core *core, void *gate);
 /* What the self-alert about the input is to say from the next run on; "": it can be read. */
 void outbox_core_tell_input(struct outbox_core *core, const char *why);
 
-/* Goes through all that waits for each sink (L6). False, with a sentence: it is not what was
- * counted. */
-bool outbox_core_check_walk(const struct outbox_core *core, struct error *err);
+/* Goes through all that waits for each sink (L6). False, with a sentence on the first of them: it
+ * is not what was counted, and the counters of each such sink say so. */
+bool outbox_core_check_walk(struct outbox_core *core, struct error *err);
 
 /* What a self-alert about the ledger is to say, as above; it has no end. */
 void outbox_core_tell_ledger(struct outbox_core *core, const char *why);

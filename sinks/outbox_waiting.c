@@ -92,23 +92,37 @@ size_t outbox_core_waits(const struct outbox_core *core, struct id128 incident,
     return count;
 }
 
-bool outbox_core_check_walk(const struct outbox_core *core, struct error *err)
+static uint64_t count_ops(const struct outbox_core *core, const struct outbox_queue *queue)
 {
+    uint64_t count = 0;
+
+    for (size_t b = 0; b <= core->bucket_mask; b++)
+        for (const struct outbox_chain *chain = queue->buckets[b]; chain != NULL;
+             chain = chain->bucket_next)
+            for (const struct outbox_op *op = chain->first; op != NULL; op = op->next)
+                count++;
+    return count;
+}
+
+bool outbox_core_check_walk(struct outbox_core *core, struct error *err)
+{
+    bool is_fine = true;
+
     for (size_t q = 0; q < core->queue_count; q++) {
-        const struct outbox_queue *queue = &core->queues[q];
-        uint64_t count = 0;
-        for (size_t b = 0; b <= core->bucket_mask; b++)
-            for (const struct outbox_chain *chain = queue->buckets[b]; chain != NULL;
-                 chain = chain->bucket_next)
-                for (const struct outbox_op *op = chain->first; op != NULL; op = op->next)
-                    count++;
-        if (count != queue->counters.waiting) {
+        struct outbox_queue *queue = &core->queues[q];
+        struct sink_counters *counters = &queue->counters;
+        uint64_t count = count_ops(core, queue);
+        if (count == counters->waiting)
+            continue;
+        counters->walk_mismatches++;
+        counters->walk_counted = counters->waiting;
+        counters->walk_found = count;
+        if (is_fine)
             error_set(err,
                       "L6 does not hold: %" PRIu64 " changes wait for sink %s, and %" PRIu64
                       " are there",
-                      queue->counters.waiting, queue->sink->name, count);
-            return false;
-        }
+                      counters->waiting, queue->sink->name, count);
+        is_fine = false;
     }
-    return true;
+    return is_fine;
 }

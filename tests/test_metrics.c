@@ -197,6 +197,23 @@ static void every_figure_is_that_of_its_field(void **state)
     metrics_release(&metrics);
 }
 
+static void L6_what_walks_of_the_engine_and_of_sinks_find_is_one_figure(void **state)
+{
+    static struct page page;
+    struct metrics metrics;
+
+    (void)state;
+    fill(&metrics);
+    metrics.engine.walk_mismatches = 2;
+    metrics.sinks[0].walk_mismatches = 3;
+    metrics.sinks[1] = (struct sink_counters){.name = "b", .type = "webhook", .walk_mismatches = 4};
+    metrics.sink_count = 2;
+    metrics_sum_walks(&metrics);
+    render(&metrics, &page);
+    assert_true(value_of(&page, "tocsin_ledger_mismatch_total") == 9);
+    metrics_release(&metrics);
+}
+
 static void names_keep_to_the_conventions(void **state)
 {
     (void)state;
@@ -276,6 +293,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_figure_is_that_of_its_field),
+        cmocka_unit_test(L6_what_walks_of_the_engine_and_of_sinks_find_is_one_figure),
         cmocka_unit_test(names_keep_to_the_conventions),
         cmocka_unit_test(every_counter_of_the_engine_is_shown),
         cmocka_unit_test(the_process_is_measured),

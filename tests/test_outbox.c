@@ -461,6 +461,18 @@ static void L6_an_op_that_is_counted_and_not_there_is_found(void **state)
         core->queues[sink].counters.waiting--;
     }
     assert_true(outbox_core_check_walk(core, &err));
+    for (size_t sink = 0; sink < 2; sink++)
+        core->queues[sink].counters.waiting -= sink + 1;
+    assert_false(outbox_core_check_walk(core, &err)); /* both are counted, and the first is told */
+    assert_non_null(strstr(err.text, "sink one"));
+    for (size_t sink = 0; sink < 2; sink++) {
+        struct sink_counters counters;
+        outbox_core_counters(core, sink, &counters);
+        assert_int_equal(counters.walk_mismatches, 2);
+        assert_int_equal(counters.walk_counted, 1 - sink);
+        assert_int_equal(counters.walk_found, 2);
+        core->queues[sink].counters.waiting += sink + 1;
+    }
 }
 
 /* ---- the end ---- */
