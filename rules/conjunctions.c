@@ -59,10 +59,28 @@ static bool complete(struct search *search)
     return look(search, true) && (search->each == NULL || search->gave_up);
 }
 
+/* Whether a label is there may differ among events of a key: one that is absent and one that is
+ * empty are the same to `by`. */
+static bool asks_presence(const struct ast *ast)
+{
+    if (ast->meaning == MEANS_HAS || (ast->receiver != NULL && asks_presence(ast->receiver)))
+        return true;
+    for (const struct ast *child = ast->first; child != NULL; child = child->next)
+        if (asks_presence(child))
+            return true;
+    return false;
+}
+
+static bool says_something(const struct search *search, const struct ast *ast)
+{
+    return search->key == NULL || (impossible_is_fixed(ast, search->key) && !asks_presence(ast));
+}
+
 static bool meet_literal(struct search *search, const struct ast *ast, bool want,
                          const struct goal *rest, unsigned depth)
 {
-    bool is_kept = search->now.count < LITERALS_MAX; /* others say nothing */
+    /* Others say nothing. */
+    bool is_kept = search->now.count < LITERALS_MAX && says_something(search, ast);
     bool is_over;
 
     if (is_kept)
@@ -75,8 +93,8 @@ static bool meet_literal(struct search *search, const struct ast *ast, bool want
 /* Ways that begin with what is impossible already are not gone. */
 static bool meet_one(struct search *search, struct goal goal, unsigned depth)
 {
-    if (search->now.count > 0 && search->now.count < LITERALS_MAX && goal.rest != NULL &&
-        goal_is_plain(goal.ast, goal.want)) {
+    if (search->key == NULL && search->now.count > 0 && search->now.count < LITERALS_MAX &&
+        goal.rest != NULL && goal_is_plain(goal.ast, goal.want)) {
         bool is_dead;
         search->now.literal[search->now.count++] = (struct literal){goal.ast, goal.want};
         is_dead = !look(search, false);

@@ -27,6 +27,9 @@ struct search {
     const struct ground *ground;
     const struct aggregate_bound *bound;
     struct work *work;
+    /* Of which rule the goals are met by events of one key, each by another: what is not the same
+     * for all of them says nothing. NULL: one event meets all. */
+    const struct compiled_rule *key;
     /* Called for each conjunction that is possible; NULL: the first ends the search. */
     void (*each)(void *self, const struct facts *facts);
     void *self;

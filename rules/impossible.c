@@ -37,6 +37,7 @@ struct question {
     const struct ground *ground;
     struct work work;
     bool is_explaining; /* sides are left out */
+    bool is_of_key;     /* each condition is met by an event of its own, all of one key */
     struct aggregate_bound bound[RULE_AGGREGATES_MAX];
 };
 
@@ -255,7 +256,9 @@ static void bound_aggregates(struct question *question, const struct sides *side
 static bool is_possible(struct question *question, const struct sides *sides)
 {
     struct goal goals[SIDES_MAX];
-    struct search search = {.ground = question->ground, .work = &question->work};
+    struct search search = {.ground = question->ground,
+                            .work = &question->work,
+                            .key = question->is_of_key ? question->ground->rule : NULL};
 
     if (is_window(question->ground)) {
         if (question->is_explaining)
@@ -476,8 +479,10 @@ static void explain(struct question *question, struct sides *sides, const struct
     explain_others(sides, words);
     if (words[0] == '\0')
         explain_range(question, side, words);
-    diagnose(diag, side->shown->span, "this can never be %s%s", side->shown_want ? "true" : "false",
-             words);
+    diagnose(diag, side->shown->span, "this can never be %s%s%s",
+             side->shown_want ? "true" : "false", words,
+             question->is_of_key ? ": events of one key have the same values of what `by` names"
+                                 : "");
 }
 
 /* ---- the walk ---- */
@@ -585,6 +590,26 @@ bool impossible_check(const struct ast *ast, const struct ground *ground, struct
         diagnose(diag, finding.dead->span, "this can never be true");
     else
         explain(&question, &finding.sides, finding.dead, diag);
+    return false;
+}
+
+bool impossible_check_key(const struct ast *const *conditions, uint32_t count,
+                          const struct ground *ground, struct diagnostics *diag)
+{
+    struct question question = {.ground = ground, .is_of_key = true};
+    struct sides sides = {.count = 0};
+    const struct ast *where = ground->where;
+
+    question.work.left = LOOKS + LOOKS_EACH * (where != NULL ? tree_weight(where) : 0);
+    if (where != NULL)
+        add_sides(&sides, side_of(where, false));
+    for (uint32_t i = 0; i < count; i++) {
+        question.work.left += LOOKS_EACH * tree_weight(conditions[i]);
+        add_sides(&sides, side_of(conditions[i], false));
+    }
+    if (count < 2 || is_possible(&question, &sides))
+        return true;
+    explain(&question, &sides, conditions[count - 1], diag);
     return false;
 }
 

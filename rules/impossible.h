@@ -40,6 +40,13 @@ struct ground {
  * Errors: false, diagnosed. */
 bool impossible_check(const struct ast *ast, const struct ground *ground, struct diagnostics *diag);
 
+/* Of conditions that are met by events of one key, each by another (all of a rule with steps;
+ * ground->rule is read as far as `by`): refused where what one asks of the fields of `by` goes
+ * against another.
+ * Errors: false, diagnosed. */
+bool impossible_check_key(const struct ast *const *conditions, uint32_t count,
+                          const struct ground *ground, struct diagnostics *diag);
+
 /* Whether an expression of an event is the same for all events of a key. */
 bool impossible_is_fixed(const struct ast *ast, const struct compiled_rule *rule);
 

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "rules/composite.h"
+#include "rules/impossible.h"
 #include "rules/rule_reading.h"
 
 enum { STEP_NAME_BYTES_MAX = 60 };
@@ -60,9 +61,9 @@ static const struct yaml_node *condition_of(struct reading *reading, const struc
 }
 
 /* Reads a step and gives its condition once more, unchecked, for the rule's `where`; NULL when
- * something is wrong. */
+ * something is wrong. `checked` is the condition itself. */
 static struct ast *read_step(struct reading *reading, const struct yaml_node *node, uint32_t number,
-                             bool may_negate, const struct ast *where)
+                             bool may_negate, const struct ast *where, const struct ast **checked)
 {
     struct scope scope = reading_scope(reading, SCOPE_WHERE);
     struct compiled_rule *rule = reading->rule;
@@ -88,6 +89,7 @@ static struct ast *read_step(struct reading *reading, const struct yaml_node *no
         reading_spoil(reading);
         return NULL;
     }
+    *checked = ast;
     reading_compile(reading, ast, &rule->steps[number]);
     rule->open.reads_message |= rule->steps[number].reads_unstable;
     reading_digest_number(&rule->open.form, rule->open.step[number].is_negated);
@@ -161,10 +163,26 @@ static void make_where(struct reading *reading, struct ast *steps, struct ast *l
 
 /* ---- the forms ---- */
 
+/* The steps that come: of one key they are all of the rule's. */
+static void check_steps_of_key(struct reading *reading, const struct ast *const *conditions,
+                               const struct ast *where)
+{
+    const struct ground ground = {.kind = GROUND_EVENT, .where = where, .rule = reading->rule};
+    const struct ast *coming[RULE_STEPS_MAX];
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < reading->rule->open.step_count; i++)
+        if (!reading->rule->open.step[i].is_negated)
+            coming[count++] = conditions[i];
+    if (!impossible_check_key(coming, count, &ground, reading_diag(reading)))
+        reading_spoil(reading);
+}
+
 static bool read_steps(struct reading *reading, const char *key, bool may_negate)
 {
     const struct yaml_node *list = yaml_node_find(reading->node, key);
     struct rule *rule = &reading->rule->open;
+    const struct ast *conditions[RULE_STEPS_MAX] = {NULL};
     struct ast *first = NULL, *last = NULL;
     const struct ast *where = reading->where_ast; /* holds of every step */
     bool all_good = true;
@@ -189,7 +207,8 @@ static bool read_steps(struct reading *reading, const char *key, bool may_negate
             reading_spoil(reading);
             return false;
         }
-        struct ast *ast = read_step(reading, node, rule->step_count++, may_negate, where);
+        const struct ast **checked = &conditions[rule->step_count];
+        struct ast *ast = read_step(reading, node, rule->step_count++, may_negate, where, checked);
         all_good = all_good && ast != NULL;
         if (ast == NULL)
             continue;
@@ -205,6 +224,8 @@ static bool read_steps(struct reading *reading, const char *key, bool may_negate
         return false;
     }
     keep_names(reading);
+    if (all_good)
+        check_steps_of_key(reading, conditions, where);
     if (all_good && !rule->is_strict)
         make_where(reading, first, last, rule->step_count);
     return all_good;

@@ -256,6 +256,67 @@ static void every_kind_of_condition_is_looked_at(void **state)
         rule_set_destroy(parse_good(good[i]));
 }
 
+/* Steps are met by events of one key: those have the same values of what `by` names, and of nothing
+ * else. The steps stand at 5:15. */
+static void steps_that_no_key_can_meet_are_refused(void **state)
+{
+    static const struct {
+        const char *by, *steps, *line; /* behind "r.yaml:", its beginning; NULL: taken */
+    } cases[] = {
+        {"host, check", "[{where: check == \"a\"}, {where: check == \"b\"}]",
+         "5:47: this can never be true beside check == \"a\" at 5:24: events of one key have the "
+         "same "
+         "values of what `by` names"},
+        {"host", "[{where: check == \"a\"}, {where: check == \"b\"}]", NULL},
+        {"check", "[{where: 'check in [\"a\", \"b\"]'}, {where: 'check in [\"b\", \"c\"]'}]", NULL},
+        {"check",
+         "[{where: 'check in [\"a\", \"b\"]'}, {where: check != \"a\"}, {where: check != \"b\"}]",
+         "5:79: this can never be true beside check in [\"a\", \"b\"] at 5:25 and check != \"a\" "
+         "at "
+         "5:56: events of one key"},
+        {"check", "[{where: check.startsWith(\"disk.\")}, {where: check == \"net\" && value > 5}]",
+         "5:60: this can never be true beside check.startsWith(\"disk.\") at 5:24: events of one "
+         "key"},
+        {"check", "[{where: check == \"a\" || value > 5}, {where: check == \"b\"}]", NULL},
+        {"host", "[{where: tenant == \"a\"}, {where: tenant == \"b\"}]",
+         "5:48: this can never be true beside tenant == \"a\" at 5:24: events of one key"},
+        {"host", "[{where: value > 5}, {where: value < 5}]", NULL},
+        {"labels.x", "[{where: labels.x == \"a\"}, {where: labels.x != \"a\"}]",
+         "5:50: this can never be true beside labels.x == \"a\" at 5:24: events of one key"},
+        {"labels.x", "[{where: labels.x == \"a\"}, {where: labels.y == \"b\"}]", NULL},
+        {"labels.x", "[{where: int(labels.x) > 5}, {where: int(labels.x) < 5}]",
+         "5:52: this can never be true beside int(labels.x) > 5 at 5:24: events of one key"},
+        /* absent and empty are one to `by` */
+        {"labels.x", "[{where: labels.x == \"\"}, {where: '!has(labels.x)'}]", NULL},
+        {"labels.x", "[{where: has(labels.x)}, {where: '!has(labels.x)'}]", NULL},
+        {"labels.x", "[{where: '\"x\" in labels'}, {where: '!(\"x\" in labels)'}]", NULL},
+        /* what must not come */
+        {"check", "[{where: check == \"a\"}, {not: check == \"b\"}, {where: check == \"a\"}]",
+         NULL},
+        {"check", "[{where: check == \"a\"}, {not: check == \"b\"}]", NULL},
+    };
+    char text[600];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        for (int is_all = 0; is_all < 2; is_all++) {
+            struct error err;
+            if (is_all && strstr(cases[i].steps, "not:") != NULL)
+                continue;
+            snprintf(text, sizeof(text),
+                     "rules:\n  - id: r\n    by: [%s]\n    within: 5m\n    %s%s\n" CLOSED,
+                     cases[i].by, is_all ? "all:      " : "sequence: ", cases[i].steps);
+            if (cases[i].line == NULL) {
+                rule_set_destroy(parse_good(text));
+                continue;
+            }
+            err = parse_bad(text);
+            if (strncmp(err.text, "r.yaml:", 7) != 0 ||
+                strncmp(err.text + 7, cases[i].line, strlen(cases[i].line)) != 0)
+                fail_msg("%s\n%s", cases[i].line, err.text);
+        }
+}
+
 /* ---- bounds ---- */
 
 static size_t put_ors(char *to, size_t bytes, int count, int sides)
@@ -294,6 +355,7 @@ int main(void)
         cmocka_unit_test(what_nothing_can_meet_is_refused_where_it_stands),
         cmocka_unit_test(what_is_nearly_impossible_is_not_refused),
         cmocka_unit_test(every_kind_of_condition_is_looked_at),
+        cmocka_unit_test(steps_that_no_key_can_meet_are_refused),
         cmocka_unit_test(what_is_too_much_is_taken_on_trust),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
