@@ -753,7 +753,11 @@ static void row_fill(const struct engine *engine, const struct rules_version *ve
     out->open = out->opened - out->closed;
 }
 
-bool engine_rule_row(const struct engine *engine, size_t *index, struct engine_rule_counters *out)
+/* `see` may be NULL. */
+static bool row_see(const struct engine *engine, size_t *index, struct engine_rule_counters *out,
+                    void (*see)(void *self, const struct engine_rule_counters *row,
+                                const struct rule *rule),
+                    void *self)
 {
     pthread_mutex_t *lock = (pthread_mutex_t *)&engine->rules_lock;
     bool is_there;
@@ -767,10 +771,31 @@ bool engine_rule_row(const struct engine *engine, size_t *index, struct engine_r
     while (*index < version->slot_count && version->slots[*index].rule == NULL)
         ++*index;
     is_there = *index < version->slot_count;
-    if (is_there)
-        row_fill(engine, version, (*index)++, out);
+    if (is_there) {
+        row_fill(engine, version, *index, out);
+        if (see != NULL)
+            see(self, out, version->slots[*index].rule);
+        ++*index;
+    }
     pthread_mutex_unlock(lock);
     return is_there;
+}
+
+bool engine_rule_row(const struct engine *engine, size_t *index, struct engine_rule_counters *out)
+{
+    return row_see(engine, index, out, NULL, NULL);
+}
+
+void engine_rules_see(const struct engine *engine,
+                      void (*see)(void *self, const struct engine_rule_counters *row,
+                                  const struct rule *rule),
+                      void *self)
+{
+    struct engine_rule_counters row;
+    size_t index = 0;
+
+    while (row_see(engine, &index, &row, see, self))
+        ;
 }
 
 size_t engine_rule_counters(const struct engine *engine, struct engine_rule_counters *out,

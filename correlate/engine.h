@@ -422,6 +422,12 @@ struct engine_rule_counters {
 };
 size_t engine_rule_counters(const struct engine *engine, struct engine_rule_counters *out,
                             size_t max);
+/* The same rows, each with its rule, which may be gone when `see` returns; `see` asks the engine
+ * nothing. */
+void engine_rules_see(const struct engine *engine,
+                      void (*see)(void *self, const struct engine_rule_counters *row,
+                                  const struct rule *rule),
+                      void *self);
 /* Per silence, maintenance window and inhibition of the set that was built last. */
 struct engine_mute_counters {
     const char *kind;

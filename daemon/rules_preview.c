@@ -86,15 +86,37 @@ static bool is_absence(const struct shape *shape)
     return false;
 }
 
-/* A form that is not in force behind the reload. What it writes is not known where it was not
- * before; where keys can be compared, both are absences or neither. */
-static void add_drain(struct rules_preview *preview, enum preview_state state,
-                      const struct running_rule *now, const struct running_rule *next)
+static bool lists_keys(const struct running_rule *rule)
 {
+    const char *text =
+        rule != NULL && rule->setting != NULL ? rule->setting[SETTING_KEYS].text : NULL;
+
+    return text != NULL && text[0] != '\0';
+}
+
+/* A form that is not in force behind the reload; `current` is in force now. A daemon of before does
+ * not tell what one that drains has written: where keys can be compared, both are absences or
+ * neither. False: memory is short. */
+static bool add_drain(struct rules_preview *preview, enum preview_state state,
+                      const struct running_rule *now, const struct running_rule *current,
+                      const struct running_rule *next)
+{
+    static const struct rule_shape nothing;
+    const struct shape gone = {&nothing, 0};
     struct preview_row *row = add_row(preview, now->held.rule_id, state, &now->held);
 
     row->drain = drain_of(&now->held, next);
-    row->expects = is_absence(row->drain == DRAIN_KEEPS ? &next->shape : &now->shape);
+    row->expects =
+        is_absence(row->drain == DRAIN_KEEPS && now->shape.count == 0 ? &next->shape : &now->shape);
+    row->lists = row->drain == DRAIN_KEEPS && row->expects && lists_keys(next);
+    row->relists =
+        row->lists && !(lists_keys(current) && id128_equal(current->setting[SETTING_KEYS].digest,
+                                                           next->setting[SETTING_KEYS].digest));
+    if (now->held.current || now->shape.count == 0 ||
+        (next != NULL && id128_equal(now->held.form, next->held.form)))
+        return true;
+    return shape_compare(&now->shape, next != NULL ? &next->shape : &gone, preview->arena,
+                         &row->changes);
 }
 
 #define APART "with another `by`, or `expect` against none, keys cannot be compared"
@@ -112,6 +134,33 @@ static const char *watching_words(const struct preview_row *row)
         [DRAIN_BESIDE] = "nobody is expected by this form any more",
         [DRAIN_ALONE] = "nobody is expected any more"};
 
+    if (row->lists)
+        return "the new form expects those in its list, a whole `every` after it takes effect, and "
+               "nobody else";
+    return row->expects ? of_absences[row->drain] : of_windows[row->drain];
+}
+
+/* Of what has one. */
+static const char *incident_words(const struct preview_row *row)
+{
+    static const char *const of_windows[] = {
+        [DRAIN_KEEPS] = "; the new form opens none for the same key before",
+        [DRAIN_BESIDE] = "; the new form may open others beside: " APART,
+        [DRAIN_ALONE] =
+            "; no rule opens others after that, and the next event of an alert, a repeat "
+            "too, takes it out there"};
+#define UNHEARD                                                                                    \
+    "; no sign of life ends one any more: it ends by `quiet` of its `close`, where that has it, "  \
+    "or "                                                                                          \
+    "by hand"
+    static const char *const of_absences[] = {
+        [DRAIN_KEEPS] = "; the new form opens none for the same key before",
+        [DRAIN_BESIDE] = UNHEARD "; the new form may open others beside: " APART,
+        [DRAIN_ALONE] = UNHEARD};
+
+    if (row->relists)
+        return "; the new form opens none for the same key before; one of a key that the new list "
+               "does not name closes with the reload, cause unlisted";
     return row->expects ? of_absences[row->drain] : of_windows[row->drain];
 }
 
@@ -119,12 +168,6 @@ static const char *watching_words(const struct preview_row *row)
 static bool drain_sentence(const struct rules_preview *preview, const struct preview_row *row,
                            char sentence[PREVIEW_SENTENCE_BYTES])
 {
-    static const char *const of_incidents[] = {
-        [DRAIN_KEEPS] = "; the new form opens none for the same key before",
-        [DRAIN_BESIDE] = "; the new form may open others beside: " APART,
-        [DRAIN_ALONE] =
-            "; no rule opens others after that, and the next event of an alert, a repeat "
-            "too, takes it out there"};
     char incidents[80] = "open incidents keep their keys until they close";
     const bool also_watches = preview->is_counted && row->keys > row->open;
 
@@ -138,7 +181,7 @@ static bool drain_sentence(const struct rules_preview *preview, const struct pre
     if (preview->is_counted && row->open == 0)
         snprintf(sentence, PREVIEW_SENTENCE_BYTES, "no incident is open: %s", watching_words(row));
     else
-        snprintf(sentence, PREVIEW_SENTENCE_BYTES, "%s%s%s%s", incidents, of_incidents[row->drain],
+        snprintf(sentence, PREVIEW_SENTENCE_BYTES, "%s%s%s%s", incidents, incident_words(row),
                  also_watches ? "; of the other keys " : "",
                  also_watches ? watching_words(row) : "");
     return true;
@@ -195,13 +238,15 @@ static bool compare(struct rules_preview *preview, const struct running_rule *no
     struct preview_row *row;
 
     if (next == NULL) {
-        add_drain(preview, PREVIEW_GONE, now, NULL);
+        if (!add_drain(preview, PREVIEW_GONE, now, now, NULL))
+            return false;
     } else if (!id128_equal(next->held.form, now->held.form)) {
         row = add_row(preview, id, PREVIEW_STARTS_EMPTY, NULL);
         if (!shape_compare(&now->shape, &next->shape, preview->arena, &row->changes) ||
             !list_settings(preview, row, now->setting, next->setting))
             return false;
-        add_drain(preview, PREVIEW_DRAINS, now, next);
+        if (!add_drain(preview, PREVIEW_DRAINS, now, now, next))
+            return false;
     } else {
         row = add_row(preview, id, PREVIEW_CARRIES_ON, &now->held);
         if (!list_settings(preview, row, now->setting, next->setting))
@@ -213,11 +258,44 @@ static bool compare(struct rules_preview *preview, const struct running_rule *no
     return true;
 }
 
+static int current_order(const void *a, const void *b)
+{
+    const struct running_rule *const *x = a, *const *y = b;
+
+    return strcmp((*x)->held.rule_id, (*y)->held.rule_id);
+}
+
+/* Those in force, by id: what an engine counts is in no order. NULL: memory is short. */
+static const struct running_rule **list_current(const struct rules_running *running, size_t *count)
+{
+    const struct running_rule **list = calloc(running->count + 1, sizeof(*list));
+
+    *count = 0;
+    for (size_t i = 0; list != NULL && i < running->count; i++)
+        if (running->rules[i].held.current)
+            list[(*count)++] = &running->rules[i];
+    if (*count > 1)
+        qsort(list, *count, sizeof(*list), current_order);
+    return list;
+}
+
+/* NULL: none. */
+static const struct running_rule *current_of(const struct running_rule **current, size_t count,
+                                             const struct running_rule *rule)
+{
+    const struct running_rule **found =
+        count == 0 ? NULL : bsearch(&rule, current, count, sizeof(*current), current_order);
+
+    return found != NULL ? *found : NULL;
+}
+
 static bool compare_rules(struct rules_preview *preview, const struct rules_running *running,
                           const struct rules_running *next)
 {
     bool *is_known = calloc(next->count + 1, sizeof(*is_known));
-    bool is_good = is_known != NULL;
+    size_t count;
+    const struct running_rule **current = list_current(running, &count);
+    bool is_good = is_known != NULL && current != NULL;
 
     for (size_t i = 0; is_good && i < running->count; i++) {
         const struct running_rule *now = &running->rules[i];
@@ -227,8 +305,9 @@ static bool compare_rules(struct rules_preview *preview, const struct rules_runn
                 is_known[found - next->rules] = true;
             is_good = compare(preview, now, found);
         } else if (now->held.keys > 0) {
-            /* Of an earlier reload: no set changes anything about it. */
-            add_drain(preview, PREVIEW_DRAINS, now, found);
+            /* Of an earlier reload: no set changes anything about its form. */
+            is_good =
+                add_drain(preview, PREVIEW_DRAINS, now, current_of(current, count, now), found);
         }
     }
     for (size_t i = 0; is_good && i < next->count; i++)
@@ -237,6 +316,7 @@ static bool compare_rules(struct rules_preview *preview, const struct rules_runn
             preview->rules_changed++;
         }
     free(is_known);
+    free(current);
     if (preview->count > 1)
         qsort(preview->rows, preview->count, sizeof(*preview->rows), row_order);
     return is_good;

@@ -11,7 +11,9 @@
  *   gone           there is no such rule any more: what it holds drains
  *
  * A rule whose form changes has two rows, `starts empty` and `drains`. What becomes of that which a
- * row of `drains` or `gone` holds is said in a sentence. What makes a form is decided by
+ * row of `drains` or `gone` holds is said in a sentence. Of a form that an earlier reload replaced
+ * the keys are listed in which it differs from the one that would be in force, or, where there is
+ * none, all that it had: so several of one rule are told apart. What makes a form is decided by
  * rules/rule_set.h alone. Mutes are unchanged, changed, new or gone; enrich steps, too, or
  * moved. Of what has changed the keys are listed. Of the settings of the engine that a reload
  * follows each one that changes.
@@ -50,13 +52,15 @@ enum preview_drain {
     DRAIN_UNKNOWN /* the daemon is of a version that does not tell which keys can be compared */
 };
 
-enum { PREVIEW_SENTENCE_BYTES = 400 };
+enum { PREVIEW_SENTENCE_BYTES = 700 };
 
 struct preview_row {
     char rule_id[ENGINE_RULE_ID_BYTES];
     enum preview_state state;
     enum preview_drain drain;
     bool expects;        /* it is of absence, as far as that is known; of what drains */
+    bool lists;          /* the form that it drains into lists keys */
+    bool relists;        /* and others than the form in force now */
     uint64_t keys, open; /* held by this form now */
     struct preview_changes changes;
 };

@@ -159,22 +159,36 @@ static bool count_steps(const struct rules_running *loaded, const struct engine 
     return enrich_steps_count(&out->steps, engine);
 }
 
+struct seeing {
+    struct rules_running *out;
+    bool is_short; /* of memory */
+};
+
+/* A form that is not in force is in no file any more: what it says is the engine's to tell. */
+static void see_form(void *self, const struct engine_rule_counters *row, const struct rule *rule)
+{
+    struct seeing *seeing = self;
+    struct rules_running *out = seeing->out;
+    struct running_rule *to = &out->rules[out->count];
+
+    if (out->count == FORMS_MAX)
+        return;
+    out->count++;
+    to->held = *row;
+    if (row->keys > 0 && !shape_keep(rule->shape, rule->shape_count, out->arena, &to->shape))
+        seeing->is_short = true;
+}
+
 int rules_running_count(const struct rules_running *loaded, const struct engine *engine,
                         struct rules_running *out, struct error *err)
 {
-    struct engine_rule_counters *forms = calloc(FORMS_MAX, sizeof(*forms));
-    bool has_room = make_room(out, FORMS_MAX + loaded->count, loaded->mute_count);
+    struct seeing seeing = {.out = out};
 
-    if (forms == NULL || !has_room) {
-        free(forms);
+    if (!make_room(out, FORMS_MAX + loaded->count, loaded->mute_count))
         return out_of_memory(out, err);
-    }
     out->is_counted = true;
-    out->count = engine_rule_counters(engine, forms, FORMS_MAX);
-    for (size_t i = 0; i < out->count; i++)
-        out->rules[i].held = forms[i];
-    free(forms);
-    return merge(loaded, out) && count_mutes(loaded, engine, out) &&
+    engine_rules_see(engine, see_form, &seeing);
+    return !seeing.is_short && merge(loaded, out) && count_mutes(loaded, engine, out) &&
                    count_steps(loaded, engine, out)
                ? 0
                : out_of_memory(out, err);

@@ -24,7 +24,7 @@
 struct running_rule {
     struct engine_rule_counters held;   /* `current`: of the newest set */
     const struct rule_setting *setting; /* SETTING_COUNT of them; NULL: not known (it drains) */
-    struct shape shape;                 /* of its form */
+    struct shape shape;                 /* of its form; of what drains, where it holds something */
 };
 
 /* A silence, maintenance window or inhibition. */
