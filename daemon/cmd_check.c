@@ -14,6 +14,7 @@
 #include "base/text.h"
 #include "correlate/bounds_heard.h"
 #include "daemon/admin_client.h"
+#include "daemon/check_start.h"
 #include "daemon/commands.h"
 #include "daemon/config.h"
 #include "daemon/config_running.h"
@@ -22,7 +23,6 @@
 #include "daemon/metrics.h"
 #include "daemon/options.h"
 #include "daemon/packs.h"
-#include "daemon/past_check.h"
 #include "daemon/rules_kept.h"
 #include "daemon/rules_preview.h"
 #include "daemon/silences.h"
@@ -46,6 +46,8 @@ struct loaded {
     struct config *config;
     struct rule_set *rules;
     struct rules_read read;
+    struct rules_preview start; /* what one would do to the rules of data.dir */
+    bool starts_otherwise;      /* it would do something */
 };
 
 static const struct option_row rows[] = {
@@ -377,8 +379,10 @@ static json_t *json_unheard(const struct rule_set *rules)
     return list;
 }
 
-static int print_json(const struct config *config, const struct rule_set *rules)
+static int print_json(const struct loaded *loaded)
 {
+    const struct config *config = loaded->config;
+    const struct rule_set *rules = loaded->rules;
     json_t *root = json_object(), *keys = json_object(), *list = json_array();
     json_t *unguarded = json_array(); /* asked of every event that is matched */
 
@@ -396,6 +400,8 @@ static int print_json(const struct config *config, const struct rule_set *rules)
     json_object_set_new(root, "enrich_drops_clears", json_drops_clears(rule_set_enrich(rules)));
     json_object_set_new(root, "mutes", json_mutes(rules));
     json_object_set_new(root, "mutes_looked_at", json_boolean(has_reach(rules)));
+    json_object_set_new(
+        root, "start", loaded->starts_otherwise ? rules_preview_json(&loaded->start) : json_null());
     if (!json_print(root, JSON_INDENT(2), stdout)) {
         fprintf(stderr, "tocsin check: out of memory\n");
         return EXIT_SYSTEM;
@@ -514,7 +520,7 @@ static int read_other(const struct check *check, const struct config *config,
 static int print_preview(const struct check *check, const struct rules_preview *preview)
 {
     if (!check->is_json) {
-        rules_preview_print(preview, stdout);
+        rules_preview_print(preview, "a reload", stdout);
         return rules_preview_is_changed(preview) ? EXIT_CHANGED : EXIT_OK;
     }
     if (!json_print(rules_preview_json(preview), JSON_INDENT(2), stdout)) {
@@ -553,32 +559,6 @@ static int preview(const struct check *check, struct loaded *loaded, struct erro
     return code;
 }
 
-/* Whether a start would go on with what the data directory holds. */
-static int look_at_past(struct config *config, struct error *err)
-{
-    struct engine_config engine;
-    char *changes = NULL;
-    int code;
-
-    if (config->data.dir[0] == '\0')
-        return EXIT_OK;
-    engine_config_init(&engine);
-    if (config_fill_engine(config, &engine) != 0) {
-        error_set(err, "out of memory for the engine's configuration");
-        return EXIT_SYSTEM;
-    }
-    code = past_check_dir(config->data.dir, &engine, &changes, err);
-    if (code != EXIT_OK)
-        error_prefix(err, "data.dir: ");
-    for (char *line = changes; code == EXIT_OK && line != NULL && *line != '\0';) {
-        size_t bytes = strcspn(line, "\n");
-        fprintf(stderr, "note: a start switches behind what was told: %.*s\n", (int)bytes, line);
-        line += bytes + (line[bytes] == '\n');
-    }
-    free(changes);
-    return code;
-}
-
 static int load(const struct check *check, struct loaded *to, struct error *err)
 {
     int rc;
@@ -591,7 +571,9 @@ static int load(const struct check *check, struct loaded *to, struct error *err)
     rules_read_end(&to->read);
     if (rc != 0)
         return packs_exit_code(rc);
-    rc = look_at_past(to->config, err);
+    rc = check_start(to->config, check->against == NULL ? to->rules : NULL, &to->read,
+                     check->is_json ? NULL : stderr, &to->start, err);
+    to->starts_otherwise = rules_preview_is_changed(&to->start);
     if (rc == EXIT_OK || check->against == NULL)
         return rc;
     /* A reload does not mind. */
@@ -635,12 +617,13 @@ int cmd_check(int argc, char **argv)
     if (check.against != NULL)
         code = preview(&check, &loaded, &err);
     else if (check.is_json)
-        code = print_json(loaded.config, loaded.rules);
+        code = print_json(&loaded);
     else
         print_text(loaded.config, loaded.rules);
 out:
     rule_set_destroy(loaded.rules);
     rules_read_release(&loaded.read);
+    rules_preview_release(&loaded.start);
     config_destroy(loaded.config);
     return code;
 }

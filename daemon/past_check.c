@@ -90,7 +90,7 @@ int past_check(const struct journal_summary *past, const struct snapshot_content
 }
 
 int past_check_dir(const char *path, const struct engine_config *engine, char **changes,
-                   struct error *err)
+                   struct id128 *set, struct error *err)
 {
     struct data_look_known known;
     struct data_look look;
@@ -98,6 +98,7 @@ int past_check_dir(const char *path, const struct engine_config *engine, char **
     int code = data_look_open(&look, path, err);
 
     *changes = NULL;
+    *set = (struct id128){0, 0};
     if (code == EXIT_NO_INPUT)
         return EXIT_OK;
     if (code == EXIT_OK)
@@ -109,6 +110,8 @@ int past_check_dir(const char *path, const struct engine_config *engine, char **
     code =
         past_check(&known.sum, &known.recalled.begin, look.dir.path, blobs, settings, changes, err);
     free(settings);
+    if (known.sum.rules_count > 0)
+        *set = known.sum.rules[known.sum.rules_count - 1].set;
     snapshot_recalled_release(&known.recalled);
     return code;
 }

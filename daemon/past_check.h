@@ -21,8 +21,8 @@ int past_check(const struct journal_summary *past, const struct snapshot_content
                struct error *err);
 
 /* The same of a data directory that is only looked into, also while a daemon uses it. EXIT_OK where
- * there is none yet. */
+ * there is none yet. *set: the rules that were in force last; zero where none were. */
 int past_check_dir(const char *path, const struct engine_config *engine, char **changes,
-                   struct error *err);
+                   struct id128 *set, struct error *err);
 
 #endif

@@ -160,7 +160,7 @@ static const char *incident_words(const struct preview_row *row)
 
     if (row->relists)
         return "; the new form opens none for the same key before; one of a key that the new list "
-               "does not name closes with the reload, cause unlisted";
+               "does not name closes at once, cause unlisted";
     return row->expects ? of_absences[row->drain] : of_windows[row->drain];
 }
 
@@ -423,7 +423,7 @@ void rules_preview_release(struct rules_preview *preview)
 /* ---- for people ---- */
 
 /* "a reload would change 2 rules, 1 mute and 1 enrich step" */
-static void print_sum(const struct rules_preview *preview, FILE *to)
+static void print_sum(const struct rules_preview *preview, const char *what, FILE *to)
 {
     const struct {
         size_t count;
@@ -436,7 +436,7 @@ static void print_sum(const struct rules_preview *preview, FILE *to)
 
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
         left += parts[i].count > 0;
-    fputs("a reload would change ", to);
+    fprintf(to, "%s would change ", what);
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
         if (parts[i].count == 0)
             continue;
@@ -450,13 +450,13 @@ static void print_sum(const struct rules_preview *preview, FILE *to)
     fputs(told == 0 ? "nothing\n" : "\n", to);
 }
 
-void rules_preview_print(const struct rules_preview *preview, FILE *to)
+void rules_preview_print(const struct rules_preview *preview, const char *what, FILE *to)
 {
     char sentence[PREVIEW_SENTENCE_BYTES];
 
-    print_sum(preview, to);
+    print_sum(preview, what, to);
     if (preview->restart[0] != '\0')
-        fprintf(to, "a reload would not change %s: %s the restart of the daemon\n",
+        fprintf(to, "%s would not change %s: %s the restart of the daemon\n", what,
                 preview->restart,
                 strchr(preview->restart, ',') != NULL ? "these keys need" : "this key needs");
     for (size_t i = 0; i < preview->count; i++) {

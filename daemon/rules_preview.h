@@ -106,7 +106,8 @@ void rules_preview_terms(struct rules_preview *preview, const struct engine_term
 bool rules_preview_needs_restart(struct rules_preview *preview, const char *names);
 void rules_preview_release(struct rules_preview *preview);
 
-void rules_preview_print(const struct rules_preview *preview, FILE *to);
+/* `what` would do so: "a reload". */
+void rules_preview_print(const struct rules_preview *preview, const char *what, FILE *to);
 
 /* {"changed":b,"rules":[{"rule":..,"state":..,"keys":n,"open":n,"beside":b,"meaning":..,
  * "changes":[{"key","from","to"}]}],

@@ -51,7 +51,7 @@ done
 
 rules 'every: 2h, keys: [{host: a}]' 1h >rules.yaml
 look
-says '      2 open incidents keep their keys until they close; the new form opens none for the same key before; one of a key that the new list does not name closes with the reload, cause unlisted'
+says '      2 open incidents keep their keys until they close; the new form opens none for the same key before; one of a key that the new list does not name closes at once, cause unlisted'
 says '      1 open incident keeps its key until it closes; the new form opens none for the same key before'
 take
 wait_for "nas is over" is_over nas
@@ -71,7 +71,7 @@ says '      expect "{every: 1s, keys: [{host: a}, {host: nas}]}" -> "{every: 2h,
 # Learned ones get a list.
 rules 'every: 2h, keys: [{host: a}]' '3h, keys: [{host: y}]' >rules.yaml
 look
-says '      1 open incident keeps its key until it closes; the new form opens none for the same key before; one of a key that the new list does not name closes with the reload, cause unlisted'
+says '      1 open incident keeps its key until it closes; the new form opens none for the same key before; one of a key that the new list does not name closes at once, cause unlisted'
 says '      no incident is open: the new form expects those in its list, a whole `every` after it takes effect, and nobody else'
 
 # Gone, or by other names: x is up to a person.

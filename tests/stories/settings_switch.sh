@@ -132,15 +132,33 @@ ends_well
 
 # A start that finds other rules says which, once.
 start_daemon
-wait_for "it has recovered" file_has run.log 'event=recovered .*differences=0'
+wait_for "it is ready" answers /readyz 200
+sets_are() { [[ $("$TOCSIN" fsck --sets data | grep -c '^from .*: rule set ') == "$1" ]]; }
+sets=$("$TOCSIN" fsck --sets data | grep -c '^from .*: rule set ')
+"$TOCSIN" silence add --config tocsin.yaml --where 'host == "nobody"' --for 1h --comment "nobody is here" >/dev/null ||
+    fail "no silence is taken"
+wait_for "the silence is in force" sets_are $((sets + 1))
 kill -KILL "$daemon"
 wait "$daemon" || true
 ! file_has run.log 'event=rules_switched ' || fail "the same rules were switched to"
+"$TOCSIN" check --config tocsin.yaml >check.log 2>&1 || fail "check: $(cat check.log)"
+! file_has check.log 'a start would' || fail "check says that a start would change the same rules: $(cat check.log)"
+"$TOCSIN" check --config tocsin.yaml --json 2>/dev/null | grep -q '"start": null' || fail "and so in JSON"
 {
     echo 'rules:'
     rule first beta
     rule second gamma
 } >rules.yaml
+"$TOCSIN" check --config tocsin.yaml >check.log 2>&1 || fail "check: $(cat check.log)"
+for line in 'note: a start would change 2 rules' '  first +starts empty' '      where "check == "alpha"" -> "check == "beta""' \
+    '  first +drains' '  second +new' '  silence by-hand-1 +unchanged'; do
+    file_has check.log "^$line$" || fail "check does not say $line: $(cat check.log)"
+done
+"$TOCSIN" check --config tocsin.yaml --json 2>/dev/null >check.json
+python3 -c 'import json; got = json.load(open("check.json"))["start"]; assert [(r["rule"], r["state"], r["keys"]) for r in got["rules"]] == [("first", "starts empty", None), ("first", "drains", None), ("second", "new", None)], got' ||
+    fail "not so in JSON: $(cat check.json)"
+"$TOCSIN" check --config tocsin.yaml --against rules.yaml >check.log 2>&1 || fail "check --against: $(cat check.log)"
+! file_has check.log 'a start would' || fail "a start is told beside a reload: $(cat check.log)"
 for life in 1 2; do
     start_daemon
     wait_for "it has recovered" file_has run.log 'event=recovered .*differences=0'

@@ -1,0 +1,59 @@
+/* check_start.c - see check_start.h. */
+#include "daemon/check_start.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include "daemon/command.h"
+#include "daemon/past_check.h"
+#include "daemon/past_rules.h"
+
+/* That it cannot be told is no reason to refuse. */
+static void look_at_rules(const char *path, struct id128 before, const struct rule_set *rules,
+                          const struct rules_read *read, FILE *to, struct rules_preview *preview)
+{
+    const struct id128 none = {0, 0};
+    struct error err = {""};
+
+    if (id128_equal(before, none))
+        return;
+    if (past_rules_preview(path, before, rules, read, preview, &err) != 0)
+        fprintf(stderr, "note: what a start would do to the rules is not known: %s\n", err.text);
+    else if (rules_preview_is_changed(preview) && to != NULL)
+        rules_preview_print(preview, "note: a start", to);
+}
+
+static void print_changes(const char *changes)
+{
+    for (const char *line = changes; line != NULL && *line != '\0';) {
+        size_t bytes = strcspn(line, "\n");
+        fprintf(stderr, "note: a start switches behind what was told: %.*s\n", (int)bytes, line);
+        line += bytes + (line[bytes] == '\n');
+    }
+}
+
+int check_start(struct config *config, const struct rule_set *rules, const struct rules_read *read,
+                FILE *to, struct rules_preview *preview, struct error *err)
+{
+    struct engine_config engine;
+    struct id128 before;
+    char *changes = NULL;
+    int code;
+
+    *preview = (struct rules_preview){.rows = NULL};
+    if (config->data.dir[0] == '\0')
+        return EXIT_OK;
+    engine_config_init(&engine);
+    if (config_fill_engine(config, &engine) != 0) {
+        error_set(err, "out of memory for the engine's configuration");
+        return EXIT_SYSTEM;
+    }
+    code = past_check_dir(config->data.dir, &engine, &changes, &before, err);
+    if (code != EXIT_OK)
+        error_prefix(err, "data.dir: ");
+    else
+        print_changes(changes);
+    free(changes);
+    if (code == EXIT_OK && rules != NULL)
+        look_at_rules(config->data.dir, before, rules, read, to, preview);
+    return code;
+}
