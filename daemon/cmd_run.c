@@ -146,7 +146,7 @@ static void on_unit(evutil_socket_t fd, short what, void *self)
     host()->waker_sleep(host()->self, run->unit_waker, 0); /* takes the wake */
     if (run->is_stopping)
         return;
-    run->code = service_go_on(run->service, &err);
+    run->code = service_go_on(&run->service, &err);
     if (run->code == EXIT_OK) {
         service_tick(run->service);
         return;

@@ -33,10 +33,14 @@
 struct durable;
 struct unit; /* daemon/unit.h */
 
-/* A snapshot that is whole, and whose image makes no sense to the engine. */
+/* Snapshots that are whole, and whose image makes no sense to the engine. A number is given to one
+ * only, also where one is fetched from the shared store meanwhile. */
+enum { DURABLE_REFUSED_MAX = 8 };
+
 struct durable_refused {
-    uint64_t number; /* 0: none is */
-    struct error why;
+    uint64_t number[DURABLE_REFUSED_MAX];
+    size_t count;
+    struct error why; /* of the last */
 };
 
 struct durable_options {
@@ -49,7 +53,7 @@ struct durable_options {
     uint32_t segment_bytes;                /* of new segments of the journal; 0: as they ship */
     int64_t snapshot_every_ms;             /* at least so often, where there is news; 0: never */
     struct journal_keep keep;              /* of the journal, beyond what is needed */
-    const struct durable_refused *refused; /* go on from one before it; NULL: from the newest */
+    const struct durable_refused *refused; /* to be passed over; NULL: none */
     bool accept_loss; /* a damaged journal ends where it was last whole, instead of being refused */
     bool trust;       /* a recovery that differs goes on with what the journal says */
     /* A change or an op was committed, or one of both is NULL. Thread: journal. */
@@ -154,8 +158,8 @@ void durable_image(struct durable *durable, const struct engine_image *image);
  * was. EXIT_OK, or an exit code with a sentence. Thread: setup, as the next. */
 int durable_load_image(struct durable *durable, struct engine *engine, struct rule_set *rules,
                        struct error *err);
-/* Whether that was refused for what is in the image: a start with durable_options.refused, on the
- * directory as it is, goes on from a snapshot before. */
+/* Whether that was refused for what is in the image: a start with *out as durable_options.refused,
+ * on the directory as it is, goes on from a snapshot before. False as well where too many were. */
 bool durable_refused_image(const struct durable *durable, struct durable_refused *out);
 
 /* The engine runs: snapshots of it are taken from now on. EXIT_OK, or an exit code with a sentence.

@@ -42,18 +42,21 @@ static void on_passed_over(void *self, uint64_t number, bool is_ahead, const cha
         vector_add(&durable->snapshots.ahead) = number;
 }
 
-/* Those behind one that could not be loaded were passed over before it. */
+/* Of those that could not be loaded before, the last one's sentence is known. */
 static int look_at_image(void *self, uint64_t number, const void *image, size_t bytes,
                          struct error *err)
 {
     const struct durable *durable = self;
     const struct durable_refused *refused = durable->options.refused;
 
-    if (refused == NULL || number < refused->number)
-        return engine_look_image(image, bytes, err);
-    error_set(err, "%s",
-              number == refused->number ? refused->why.text : "its image could not be loaded");
-    return -EINVAL;
+    for (size_t i = 0; refused != NULL && i < refused->count; i++)
+        if (number == refused->number[i]) {
+            error_set(err, "%s",
+                      i + 1 == refused->count ? refused->why.text
+                                              : "its image could not be loaded");
+            return -EINVAL;
+        }
+    return engine_look_image(image, bytes, err);
 }
 
 int durable_remove_ahead(struct durable *durable, struct error *err)
@@ -102,6 +105,20 @@ int durable_read(struct durable *durable, struct journal_reader **reader, struct
 
 /* ---- the engine goes on from it ---- */
 
+static void refuse(struct durable *durable, uint64_t number, const struct error *why)
+{
+    struct durable_refused *refused = &durable->refused;
+
+    if (durable->options.refused != NULL)
+        *refused = *durable->options.refused;
+    if (refused->count == DURABLE_REFUSED_MAX) {
+        refused->count = 0; /* and a person has to look */
+        return;
+    }
+    refused->number[refused->count++] = number;
+    refused->why = *why;
+}
+
 int durable_load_image(struct durable *durable, struct engine *engine, struct rule_set *rules,
                        struct error *err)
 {
@@ -126,7 +143,7 @@ int durable_load_image(struct durable *durable, struct engine *engine, struct ru
                0) {
         error_set(err, "%.1000s: %.800s; without this file a start goes on from the one before",
                   durable->snapshots.path, why.text);
-        durable->refused = (struct durable_refused){.number = begin->number, .why = why};
+        refuse(durable, begin->number, &why);
         code = EXIT_DATA;
     }
     free(sets);
@@ -136,7 +153,7 @@ int durable_load_image(struct durable *durable, struct engine *engine, struct ru
 
 bool durable_refused_image(const struct durable *durable, struct durable_refused *out)
 {
-    if (durable->refused.number == 0)
+    if (durable->refused.count == 0)
         return false;
     *out = durable->refused;
     return true;

@@ -143,7 +143,7 @@ struct durable {
     pthread_mutex_t gates_lock;
     VECTOR_OF(struct gate) gates;   /* under the lock, by ticket: they wait for their INTENT */
     int waker;                      /* nobody wakes it: for short sleeps */
-    struct durable_refused refused; /* that it was to go on from; setup */
+    struct durable_refused refused; /* with that it was to go on from, where it is; setup */
     struct history_writer *history; /* NULL: none is kept; setup, then what it allows itself */
     _Atomic bool is_recovered;      /* relaxed: a report, and a hint for the sequencer */
     _Atomic bool is_stopping;       /* relaxed: the outbox takes nothing more in time */

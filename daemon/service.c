@@ -128,7 +128,7 @@ static int open_durable(struct service *service, const struct rules_read *read, 
         .committed = service_committed,
         .committed_to = service_committed_to,
         .keep_committed = service_keep_committed,
-        .refused = service->options.refused.number > 0 ? &service->options.refused : NULL,
+        .refused = &service->options.refused,
         .intake_floor = service_intake_floor,
         .intake_release = service_intake_release,
         .self = service};
@@ -265,8 +265,9 @@ static int go_on(struct service *service, struct error *err)
 }
 
 /* The image of a snapshot whose checksums are right makes no sense: all begins anew, from the one
- * before it. There are two, and what a start does before it loads one can be done again. Where the
- * client of Kafka stays open it holds on to the directory. */
+ * before it. What a start does before it loads one can be done again; the unit is given back for
+ * it, so who else stands by may take it, with files of its own. Where the client of Kafka stays
+ * open it holds on to the directory. */
 static int create_before(struct service *service, const struct durable_refused *refused,
                          struct service **out, struct error *err)
 {
@@ -329,15 +330,24 @@ int service_create(const struct service_options *options, struct service **out, 
     return EXIT_OK;
 }
 
-int service_go_on(struct service *service, struct error *err)
+int service_go_on(struct service **at, struct error *err)
 {
-    int code = EXIT_OK;
+    struct service *service = *at;
+    struct durable_refused refused;
+    struct error waits_for;
+    int code;
 
-    if (!service->stands_by)
+    /* It may be one that began anew, and is woken for the one before it. */
+    if (!service->stands_by || unit_stand(service->unit, &waits_for) == UNIT_STANDS_BY)
         return EXIT_OK;
     code = service_has_unit(service, err);
     if (code == EXIT_OK)
         code = go_on(service, err);
+    if (code == EXIT_DATA && service->durable != NULL &&
+        durable_refused_image(service->durable, &refused)) {
+        *at = NULL;
+        return create_before(service, &refused, at, err);
+    }
     if (code == EXIT_DATA)
         service_tell_refusal(service, err);
     service->stands_by = code != EXIT_OK;

@@ -28,7 +28,7 @@ struct service_options {
     bool accept_loss;                /* of a damaged journal */
     bool trust_journal;              /* as durable_options.trust */
     int waker;                       /* woken when one that stands by is to go on */
-    struct durable_refused refused;  /* number 0: from the newest snapshot on */
+    struct durable_refused refused;  /* snapshots to be passed over */
 };
 
 /* Reads and checks configuration, rules and sinks, then opens files, sockets and
@@ -38,8 +38,10 @@ struct service_options {
 int service_create(const struct service_options *options, struct service **out, struct error *err);
 
 /* The waker was woken: the unit is this daemon's, or was refused. EXIT_OK, or an exit code with a
- * sentence, after which the service is to be destroyed. Thread: main. */
-int service_go_on(struct service *service, struct error *err);
+ * sentence, after which the service is to be destroyed, if there is one. Where the image that it
+ * was to go on from makes no sense the service is another one afterwards, which stands by to go on
+ * from one before it. Thread: main. */
+int service_go_on(struct service **service, struct error *err);
 
 /* The look once a second: readiness, sinks, held back log lines. */
 void service_tick(struct service *service);

@@ -137,6 +137,16 @@ static enum shared_verdict put_blob(struct mirror *mirror, struct error *err)
     return verdict;
 }
 
+/* Whoever follows has the frames before an image by the time of the next one. That may be of before
+ * it, where its owner passed over the newest that it had: so none of its own go. */
+static void trim_before(struct mirror *mirror, enum shared_log which, uint64_t needed)
+{
+    uint64_t to = mirror->known[which] < needed ? mirror->known[which] : needed;
+
+    if (to > mirror->trim_to[which])
+        mirror->trim_to[which] = to;
+}
+
 /* From here on it stands for what the journal has before. */
 static enum shared_verdict publish(struct mirror *mirror, struct error *err)
 {
@@ -161,10 +171,8 @@ static enum shared_verdict publish(struct mirror *mirror, struct error *err)
         (intake.number > 0 &&
          unit_anchor_write(mirror->config.log[SHARED_INTAKE], intake, err) != 0))
         return SHARED_DAMAGED;
-    /* Whoever follows has the frames before this image by the time of the next one. */
-    for (enum shared_log which = 0; which < SHARED_LOGS; which++)
-        if (mirror->known[which] > mirror->trim_to[which])
-            mirror->trim_to[which] = mirror->known[which];
+    trim_before(mirror, SHARED_JOURNAL, upload->image.known.number);
+    trim_before(mirror, SHARED_INTAKE, intake.number);
     mirror->known[SHARED_JOURNAL] = upload->image.known.number;
     if (intake.number > 0)
         mirror->known[SHARED_INTAKE] = intake.number;

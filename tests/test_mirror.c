@@ -101,6 +101,36 @@ static void S3_an_image_stands_for_the_frames_before_it(void **state)
     end(&owner);
 }
 
+/* An owner that passes over its newest begins with the one before it, and tells that. */
+static void S3_an_image_of_before_the_last_one_keeps_what_it_needs(void **state)
+{
+    (void)state;
+    struct shared_end at;
+    struct owner owner;
+
+    begin(&owner, &calm);
+    for (int i = 0; i < 30; i++)
+        push(&owner);
+    for (int i = 0; i < 30; i++)
+        commit(&owner, NULL, 0);
+    owner.intake_needed = 12;
+    tell_image(&owner, 10, 25);
+    UNTIL(images_of(&owner) == 1);
+    owner.intake_needed = 25;
+    tell_image(&owner, 22, 25);
+    UNTIL(images_of(&owner) == 2 && first_there() == 10 && first_of(SHARED_INTAKE) == 12);
+    owner.intake_needed = 12;
+    tell_image(&owner, 10, 25);
+    UNTIL(images_of(&owner) == 3);
+    assert_image(10, &at);
+    owner.intake_needed = 25;
+    tell_image(&owner, 24, 25); /* what went for the one before it has gone by then */
+    UNTIL(images_of(&owner) == 4);
+    assert_int_equal(first_there(), 10);
+    assert_int_equal(first_of(SHARED_INTAKE), 12);
+    end(&owner);
+}
+
 /* Of what was pushed the store keeps what a start from its images needs, and not more. */
 static void S3_an_image_stands_for_what_was_pushed_before_it(void **state)
 {
@@ -347,6 +377,7 @@ int main(void)
         cmocka_unit_test(S1_what_is_pushed_and_settled_is_in_the_store),
         cmocka_unit_test(S1_the_journal_goes_behind_what_it_has_read),
         cmocka_unit_test(S3_an_image_stands_for_the_frames_before_it),
+        cmocka_unit_test(S3_an_image_of_before_the_last_one_keeps_what_it_needs),
         cmocka_unit_test(S3_an_image_stands_for_what_was_pushed_before_it),
         cmocka_unit_test(S4_a_store_that_forgot_begins_with_what_there_is),
         cmocka_unit_test(S4_a_store_that_forgot_begins_with_an_image),

@@ -242,17 +242,19 @@ static void report(const struct service *service)
 
 /* One that stands by is told when it may go on. False: it is over before it began, with this code.
  */
-static bool stand_by(struct service *service, int waker, int *code, struct error *why)
+static bool stand_by(struct service **service, int waker, int *code, struct error *why)
 {
     *code = EXIT_OK;
-    while (service->stands_by && *code == EXIT_OK && world->now_ns < world->plan.end_ns &&
+    while (*code == EXIT_OK && (*service)->stands_by && world->now_ns < world->plan.end_ns &&
            !world->pair.is_done) {
         fibers_pause(SECOND_NS / 20);
-        service_tick(service);
-        if (fibers_waker_is_woken(waker))
+        service_tick(*service);
+        if (fibers_waker_is_woken(waker)) {
             *code = service_go_on(service, why);
+            looked_at = *service;
+        }
     }
-    return *code == EXIT_OK && !service->stands_by;
+    return *code == EXIT_OK && !(*service)->stands_by;
 }
 
 static void live(const struct scenario *scenario, struct service *service, int waker)
@@ -262,7 +264,7 @@ static void live(const struct scenario *scenario, struct service *service, int w
 
     looked_at = service;
     world_last_look = last_look;
-    if (stand_by(service, waker, &code, &why)) {
+    if (stand_by(&service, waker, &code, &why)) {
         world->report.has_begun = true;
         bool is_owed;
         people_begin(scenario, service);
