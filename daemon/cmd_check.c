@@ -14,6 +14,7 @@
 #include "base/text.h"
 #include "correlate/bounds_heard.h"
 #include "daemon/admin_client.h"
+#include "daemon/check_notes.h"
 #include "daemon/check_start.h"
 #include "daemon/commands.h"
 #include "daemon/config.h"
@@ -332,6 +333,17 @@ static void print_unheard(const struct rule_set *rules)
     printf("), so no incident would tell of it; the pack kafka has such rules\n");
 }
 
+static void print_note(void *self, const char *sentence)
+{
+    (void)self;
+    printf("note: %s\n", sentence);
+}
+
+static void add_note(void *self, const char *sentence)
+{
+    json_array_append_new(self, json_shown(sentence));
+}
+
 static void print_text(const struct config *config, const struct rule_set *rules)
 {
     uint32_t unguarded = 0;
@@ -356,6 +368,7 @@ static void print_text(const struct config *config, const struct rule_set *rules
     print_holds(config, rules);
     print_first_openers(rules);
     print_silent(rules);
+    check_notes(rules, host_wall_ms(), has_reach(rules), print_note, NULL);
     print_unheard(rules);
     if (rule_set_count(rules) == 0)
         printf("note: there are no rules, so no incident would be opened\n");
@@ -385,6 +398,7 @@ static int print_json(const struct loaded *loaded)
     const struct rule_set *rules = loaded->rules;
     json_t *root = json_object(), *keys = json_object(), *list = json_array();
     json_t *unguarded = json_array(); /* asked of every event that is matched */
+    json_t *notes = json_array();
 
     config_walk(config, add_key, keys);
     for (uint32_t i = 0; i < rule_set_count(rules); i++) {
@@ -399,6 +413,8 @@ static int print_json(const struct loaded *loaded)
     json_object_set_new(root, "enrich_steps", json_integer(enrich_count(rule_set_enrich(rules))));
     json_object_set_new(root, "enrich_drops_clears", json_drops_clears(rule_set_enrich(rules)));
     json_object_set_new(root, "mutes", json_mutes(rules));
+    check_notes(rules, host_wall_ms(), has_reach(rules), add_note, notes);
+    json_object_set_new(root, "notes", notes); /* stolen */
     json_object_set_new(root, "mutes_looked_at", json_boolean(has_reach(rules)));
     json_object_set_new(
         root, "start", loaded->starts_otherwise ? rules_preview_json(&loaded->start) : json_null());

@@ -613,6 +613,23 @@ bool impossible_check_key(const struct ast *const *conditions, uint32_t count,
     return false;
 }
 
+bool impossible_is_within(const struct ast *where, const struct ast *other,
+                          const struct ground *ground, uint64_t *looks)
+{
+    const uint64_t allowed = *looks < LOOKS ? *looks : LOOKS;
+    struct question question = {.ground = ground, .work = {.left = allowed}};
+    struct side outside = side_of(other, false);
+    struct sides sides = {.count = 0};
+    bool is_within;
+
+    outside.want = outside.shown_want = false;
+    add_sides(&sides, side_of(where, false));
+    add_sides(&sides, outside);
+    is_within = !is_possible(&question, &sides);
+    *looks -= allowed - question.work.left;
+    return is_within;
+}
+
 bool impossible_can_be_true(const struct ast *ast, const struct ground *ground)
 {
     struct question question = {.ground = ground};

@@ -47,6 +47,11 @@ bool impossible_check(const struct ast *ast, const struct ground *ground, struct
 bool impossible_check_key(const struct ast *const *conditions, uint32_t count,
                           const struct ground *ground, struct diagnostics *diag);
 
+/* Whether nothing makes `where` true and `other` false, taking what that costs from `looks`; false
+ * too when that is not known. */
+bool impossible_is_within(const struct ast *where, const struct ast *other,
+                          const struct ground *ground, uint64_t *looks);
+
 /* Whether an expression of an event is the same for all events of a key. */
 bool impossible_is_fixed(const struct ast *ast, const struct compiled_rule *rule);
 

@@ -244,6 +244,64 @@ struct mute_reach mute_reach(const struct rule_set *set, uint32_t index)
     return reach;
 }
 
+/* ---- names that both sides have ---- */
+
+enum { SHARED_MAX = 64 }; /* names of sources that are remembered */
+
+static bool asks_name(const struct program *program, const char *name)
+{
+    for (uint32_t i = 0; i < program->count; i++) {
+        const struct instruction *at = &program->code[i];
+        bool has_right = at->op >= OP_COMPARE_TEXT && at->op <= OP_COMPARE_REAL;
+        if ((at->left.kind == OPERAND_LABEL && text_equals(at->left.text, name)) ||
+            (has_right && at->right.kind == OPERAND_LABEL && text_equals(at->right.text, name)))
+            return true;
+    }
+    return false;
+}
+
+/* Of one side: its names go to `names`, or, where `found` is given, the first that is there goes to
+ * it. */
+static void look_at_names(const struct rule_set *set, const struct program *program,
+                          const char *names[SHARED_MAX], uint32_t *count, const char **found)
+{
+    _Alignas(16) char bytes[VIEW_BYTES];
+
+    for (uint32_t i = 0; i < rule_set_count(set); i++) {
+        const struct rule *rule = rule_set_rule(set, i);
+        struct outline outline = outline_of(set, i, bytes);
+        bool by_severity = false;
+        if (!may_match(&outline, program, &by_severity))
+            continue;
+        for (uint32_t b = 1; b < rule->by_count; b++) { /* the tenant comes first */
+            uint32_t n = 0;
+            while (n < *count && strcmp(names[n], rule->by_name[b]) != 0)
+                n++;
+            if (found != NULL && n < *count) {
+                *found = names[n];
+                return;
+            }
+            if (found == NULL && n == *count && n < SHARED_MAX &&
+                !asks_name(program, rule->by_name[b]))
+                names[(*count)++] = rule->by_name[b];
+        }
+    }
+}
+
+const char *mute_reach_shared(const struct rule_set *set, uint32_t index)
+{
+    const struct mute *mute = rule_set_mute(set, index);
+    const struct compiled_mute *compiled = (const struct compiled_mute *)(const void *)mute;
+    const char *names[SHARED_MAX], *found = NULL;
+    uint32_t count = 0;
+
+    if (mute->kind != MUTE_INHIBIT || !mute_reach(set, index).is_possible)
+        return NULL;
+    look_at_names(set, &compiled->source, names, &count, NULL);
+    look_at_names(set, &compiled->where, names, &count, &found);
+    return found;
+}
+
 /* ---- names that nothing has ---- */
 
 static const char *rule_id(const struct rule *rule)

@@ -32,6 +32,11 @@ uint64_t mute_reach_cost(const struct rule_set *set, uint32_t index);
 /* Costs a look at each rule. */
 struct mute_reach mute_reach(const struct rule_set *set, uint32_t index);
 
+/* Of a possible inhibition: a name beside the tenant that is in `by` of rules on both sides, and
+ * not asked for by its source itself, so that `equal` could hold the two to one value. NULL: there
+ * is none. The set's. Costs a look at each rule. */
+const char *mute_reach_shared(const struct rule_set *set, uint32_t index);
+
 /* A rule, team or tier that the mute asks for and no rule of the set has, or a name that none
  * counts by: puts a sentence like `there is no rule "host-dwon"; did you mean "host-down"?`. False
  * when there is none. */

@@ -17,6 +17,7 @@
 #include "base/host.h"
 #include "rules/calendar.h"
 #include "rules/composite.h"
+#include "rules/drops.h"
 #include "rules/enrich_reader.h"
 #include "rules/match_index.h"
 #include "rules/mute_set.h"
@@ -62,6 +63,7 @@ struct loading {
     struct patterns patterns;
     struct lookups lookups;
     struct composite_ids ids;
+    struct drops drops;
     struct source_file *first_file, *last_file;
     struct compiled_rule *spare;
     bool is_over;    /* a bound was reached: nothing more is read */
@@ -241,6 +243,7 @@ static void take_rules(struct loading *loading, const struct yaml_node *root)
         .zones = &loading->zones,
         .patterns = &loading->patterns,
         .lookups = &loading->lookups,
+        .drops = &loading->drops,
         .ids = &loading->ids,
     };
 
@@ -298,6 +301,9 @@ static void take_files(struct loading *loading)
                                yaml_node_find(root, "tables")) &&
                   is_good;
     }
+    for (struct source_file *file = loading->first_file; is_good && file != NULL; file = file->next)
+        drops_add(&loading->drops, yaml_node_find(file->root, "enrich"),
+                  &(struct rule_build){.arena = loading->kept, .lookups = &loading->lookups});
     /* A rule that names what could not be read would be blamed for it. */
     for (struct source_file *file = loading->first_file; is_good && file != NULL; file = file->next)
         take_rules(loading, file->root);

@@ -7,6 +7,8 @@
 #include <string.h>
 #include "base/hash.h"
 #include "rules/composite.h"
+#include "rules/drops.h"
+#include "rules/fixed_value.h"
 #include "rules/impossible.h"
 #include "rules/lexer.h"
 #include "rules/meaning.h"
@@ -805,6 +807,26 @@ static bool is_reserved(struct reading *reading)
     return true;
 }
 
+/* What tocsin says itself, and what becomes of incidents, passes no step. */
+static void find_drop(struct reading *reading)
+{
+    static const struct operand tenant = {.kind = OPERAND_FIELD, .field = RULE_FIELD_TENANT};
+    struct rule *rule = &reading->rule->open;
+    struct text value;
+    const char *id;
+
+    if (reading->build->drops == NULL || reading->where_ast == NULL || !reading->is_good ||
+        rule->input == RULE_INPUT_INCIDENTS ||
+        (fixed_value(&reading->rule->where, &tenant, &value) && text_equals(value, "@tocsin")))
+        return;
+    id = drops_find(reading->build->drops, reading->where_ast, rule->form_kind == FORM_EXPECT);
+    if (id == NULL)
+        return;
+    rule->dropped_by = arena_copy(reading->build->arena, id, strlen(id));
+    if (rule->dropped_by == NULL)
+        reading_out_of_memory(reading);
+}
+
 bool rule_read(const struct yaml_node *node, struct rule_build *build, struct compiled_rule *out)
 {
     struct reading reading = {
@@ -838,6 +860,7 @@ bool rule_read(const struct yaml_node *node, struct rule_build *build, struct co
     form->read(&reading);
     read_incident(&reading);
     read_close(&reading);
+    find_drop(&reading);
     /* What is wrong may be why a variable was not used. */
     if (reading.is_good && !vars_check_used(&reading.vars))
         reading_spoil(&reading);

@@ -54,6 +54,8 @@ struct rule_bounds {
     struct text max_window; /* as it is written */
 };
 
+struct drops; /* rules/drops.h */
+
 /* Where things go while a set is built. */
 struct rule_build {
     struct arena *arena;   /* of the set */
@@ -68,6 +70,7 @@ struct rule_build {
     struct zone_book *zones; /* of all calendars of a set */
     struct patterns *patterns;
     struct lookups *lookups;
+    struct drops *drops;             /* of all enrich steps of the set */
     const struct composite_ids *ids; /* of all rules of the set: whom `of` may name */
     struct rule_bounds bounds;       /* of one file */
 };

@@ -186,7 +186,8 @@ struct rule {
     struct rule_setting setting[SETTING_COUNT];
     const struct rule_shape *shape;
     uint32_t shape_count;
-    bool reads_message; /* `where` reads message, value or time: never cached per alert */
+    const char *dropped_by; /* an enrich step that drops all its events; NULL: none is known */
+    bool reads_message;     /* `where` reads message, value or time: never cached per alert */
 };
 
 _Static_assert(offsetof(struct rule, looks_at_end) == 64, "the first line is full");
