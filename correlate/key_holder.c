@@ -14,6 +14,7 @@
  * which steps of a sequence an event is, say, is only known of the touch's own form. Absences are
  * alike enough: a sign of life is one.
  */
+#include <assert.h>
 #include "correlate/correlation.h"
 
 /* False when the key left. */
@@ -29,7 +30,8 @@ static bool touch_incident(struct correlation *c, struct key_lane *lane, uint32_
 }
 
 /* Does the touch say anything about the key? Not one of a form before the holder. Of one that
- * watches only what is new to the form in force does. */
+ * watches only what is new to the form in force does: a form between the two let the key go with
+ * the first that it was told, and only then has alerts that repeat (correlate/dedup_tell.c). */
 static bool is_heard(const struct correlation *c, const struct key_state *key,
                      const struct touch *touch)
 {
@@ -37,7 +39,8 @@ static bool is_heard(const struct correlation *c, const struct key_state *key,
 
     if (from->since < c->rules->slots[key->slot].since)
         return false;
-    return key->is_open || (touch->kind <= TOUCH_REPEAT && from->current);
+    assert(key->is_open || touch->kind > TOUCH_REPEAT || from->current);
+    return key->is_open || touch->kind <= TOUCH_REPEAT;
 }
 
 bool key_touch_other(struct correlation *c, struct key_lane *lane, uint32_t number,

@@ -500,6 +500,54 @@ static void X5_a_former_form_takes_no_key_any_more(void **state)
 #undef EVENTS
 }
 
+/* Whether a former form's incident that is no longer watched is told of goes by what it took last:
+ * what is said of a rule at 20 s and 80 s, or an event from outside. */
+static void X5_what_a_former_form_takes_last_says_whether_its_loss_is_told(void **state)
+{
+    (void)state;
+#define SELF(when)                                                                                 \
+    "rules:\n  - {id: one, on: events, where: tenant == \"@tocsin\", by: [labels.k], "             \
+    "window: 1m, when: " when ", incident: {title: t}, close: last(value) < 0.0}\n"                \
+    "  - {id: full, on: events, where: check == \"a\", window: 1m, when: sum(value) > 1000, "      \
+    "max_members: 1, incident: {title: t}, close: cleared()}\n"
+#define OUTSIDE ",\"tenant\":\"@tocsin\""
+    static const struct {
+        int64_t reload_ms, outside_ms;
+        uint64_t told; /* the entry of `full`, and the incident where that counts */
+    } cases[] = {{3000, 1000, 1}, {21000, 23000, 2}};
+
+    for (int i = 0; i < 2 * FORMS; i++) {
+        struct bench *bench = bench_create(SELF("count() >= 1"));
+        bench->config.workers = worker_counts[i / 2];
+        bench->config.alerts_max = 2;
+        bench_go_live(bench);
+        struct life life = {.bench = bench, .feed = bench_feed(bench, "t", 0)};
+        bench_start(bench);
+        bench_settle(bench);
+        const bool is_before = cases[i % 2].outside_ms < cases[i % 2].reload_ms;
+        put(&life, 0, "y", "a", "");
+        put(&life, 100, "y", "a", ""); /* pushes the first out */
+        if (is_before)
+            put(&life, cases[i % 2].outside_ms, "x", "c", OUTSIDE);
+        bench_pass(bench, cases[i % 2].reload_ms - life.now_ms, 500);
+        life.now_ms = cases[i % 2].reload_ms;
+        change_rules(&life, SELF("count() > 0"));
+        if (!is_before)
+            put(&life, cases[i % 2].outside_ms, "x", "c", OUTSIDE);
+        bench_pass(bench, 29000 - life.now_ms, 500);
+        life.now_ms = 29000;
+        put(&life, 30000, "z", "b", ""); /* one alert of the incident goes, or y and one */
+        put(&life, 31000, "w", "b", "");
+        bench_pass(bench, 54000, 500); /* in larger steps than pass_to() */
+        bench_stop(bench);
+        assert_int_equal(count_of(&life, "\"cause\":\"evicted\""), 1);
+        assert_int_equal(bench->counters.derived, cases[i % 2].told);
+        bench_destroy(bench);
+    }
+#undef SELF
+#undef OUTSIDE
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -523,6 +571,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(X5_chains_of_a_former_form_hear_of_no_other_steps),
         cmocka_unit_test(X5_what_a_former_form_holds_counts_in_no_bound),
         cmocka_unit_test(X5_a_former_form_takes_no_key_any_more),
+        cmocka_unit_test(X5_what_a_former_form_takes_last_says_whether_its_loss_is_told),
     };
 
     cmocka_set_test_filter(argc > 1 ? argv[1] : NULL); /* one alone, for who looks at it */
