@@ -558,7 +558,7 @@ static int preview(const struct check *check, struct loaded *loaded, struct erro
                           : read_other(check, loaded->config, &running, err);
 
     if (code == EXIT_OK && (rules_running_of_set(loaded->rules, &next, err) != 0 ||
-                            rules_preview_make(&running, &next, &preview, err) != 0))
+                            rules_preview_make(&running, &next, loaded->rules, &preview, err) != 0))
         code = EXIT_SYSTEM;
     if (code == EXIT_OK && !rules_preview_needs_restart(&preview, restart)) {
         error_set(err, "out of memory");

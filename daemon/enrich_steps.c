@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include "rules/names_read.h"
 
 static const char *keep(struct arena *arena, const char *text)
 {
@@ -15,6 +16,24 @@ static bool make_room(struct running_steps *out, size_t count, struct arena *are
 {
     *out = (struct running_steps){.at = arena_alloc_many(arena, count + 1, sizeof(*out->at))};
     return out->at != NULL;
+}
+
+/* A copy. False: memory is short. */
+static bool keep_names(const struct enrich_set *steps, uint32_t index, struct arena *arena,
+                       struct step_names *out)
+{
+    const uint32_t max = enrich_step_names(steps, index, NULL, 0);
+
+    out->at = arena_alloc_many(arena, max + 1, sizeof(*out->at));
+    if (out->at == NULL)
+        return false;
+    out->count = enrich_step_names(steps, index, out->at, max);
+    for (size_t i = 0; i < out->count; i++) {
+        out->at[i] = keep(arena, out->at[i]);
+        if (out->at[i] == NULL)
+            return false;
+    }
+    return true;
 }
 
 bool enrich_steps_of_set(const struct rule_set *set, struct arena *arena, struct running_steps *out)
@@ -28,7 +47,8 @@ bool enrich_steps_of_set(const struct rule_set *set, struct arena *arena, struct
         out->at[out->count] =
             (struct running_step){.id = keep(arena, step->id), .digest = step->digest};
         if (out->at[out->count].id == NULL ||
-            !shape_keep(step->shape, step->shape_count, arena, &out->at[out->count].shape))
+            !shape_keep(step->shape, step->shape_count, arena, &out->at[out->count].shape) ||
+            !keep_names(steps, i, arena, &out->at[out->count].names))
             return false;
         out->count++;
     }
@@ -53,6 +73,31 @@ bool enrich_steps_count(struct running_steps *steps, const struct engine *engine
 
 /* ---- as JSON, and back ---- */
 
+static json_t *names_json(const struct step_names *names)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < names->count; i++)
+        json_array_append_new(list, json_string(names->at[i]));
+    return list;
+}
+
+/* A daemon of before tells none. False: memory is short. */
+static bool read_names(const json_t *from, struct arena *arena, struct step_names *out)
+{
+    *out = (struct step_names){
+        .at = arena_alloc_many(arena, json_array_size(from) + 1, sizeof(*out->at))};
+    for (size_t i = 0; out->at != NULL && i < json_array_size(from); i++) {
+        const char *name = json_string_value(json_array_get(from, i));
+        if (name == NULL)
+            continue;
+        out->at[out->count] = keep(arena, name);
+        if (out->at[out->count++] == NULL)
+            return false;
+    }
+    return out->at != NULL;
+}
+
 json_t *enrich_steps_json(const struct running_steps *steps)
 {
     json_t *list = json_array();
@@ -61,8 +106,10 @@ json_t *enrich_steps_json(const struct running_steps *steps)
     for (size_t i = 0; i < steps->count; i++) {
         const struct running_step *step = &steps->at[i];
         id128_format(step->digest, digest);
-        json_array_append_new(list, json_pack("{s:s,s:s,s:o,s:I,s:I}", "step", step->id, "digest",
-                                              digest, "shape", shape_json(&step->shape), "applied",
+        json_array_append_new(list, json_pack("{s:s,s:s,s:o,s:o,s:o,s:I,s:I}", "step", step->id,
+                                              "digest", digest, "shape", shape_json(&step->shape),
+                                              "means", shape_means_json(&step->shape), "sets",
+                                              names_json(&step->names), "applied",
                                               (json_int_t)step->applied, "errors",
                                               (json_int_t)step->errors));
     }
@@ -88,13 +135,51 @@ int enrich_steps_read(const json_t *from, struct arena *arena, struct running_st
         step->id = keep(arena, id);
         step->applied = read_number(object, "applied");
         step->errors = read_number(object, "errors");
-        if (step->id == NULL || !shape_read(json_object_get(object, "shape"), arena, &step->shape))
+        if (step->id == NULL ||
+            !shape_read(json_object_get(object, "shape"), json_object_get(object, "means"), arena,
+                        &step->shape) ||
+            !read_names(json_object_get(object, "sets"), arena, &step->names))
             return -ENOMEM;
     }
     return 0;
 }
 
 /* ---- what a reload would do ---- */
+
+/* Adds those that are not there yet; there is room. */
+static void add_names(struct step_names *to, const struct step_names *from)
+{
+    for (size_t i = 0; i < from->count; i++) {
+        size_t k = 0;
+        while (k < to->count && strcmp(to->at[k], from->at[i]) != 0)
+            k++;
+        if (k == to->count)
+            to->at[to->count++] = from->at[i];
+    }
+}
+
+/* Of both; NULL: there is no such step. False: memory is short. */
+static bool join_names(const struct running_step *now, const struct running_step *next,
+                       struct arena *arena, struct step_names *out)
+{
+    const struct step_names none = {NULL, 0};
+    const struct step_names *before = now != NULL ? &now->names : &none,
+                            *after = next != NULL ? &next->names : &none;
+    struct step_names both = {
+        .at = arena_alloc_many(arena, before->count + after->count + 1, sizeof(*both.at))};
+
+    if (both.at == NULL)
+        return false;
+    add_names(&both, before);
+    add_names(&both, after);
+    for (size_t i = 0; i < both.count; i++) {
+        both.at[i] = keep(arena, both.at[i]);
+        if (both.at[i] == NULL)
+            return false;
+    }
+    *out = both;
+    return true;
+}
 
 /* Its place, or the count where there is none. */
 static size_t find(const struct running_steps *steps, const char *id)
@@ -126,8 +211,12 @@ bool enrich_steps_compare(const struct running_steps *running, const struct runn
             behind = place >= behind ? place + 1 : behind;
         }
         struct preview_step *row = &out->at[out->count++];
-        *row = (struct preview_step){keep(arena, now->id), state, now->applied, now->errors,
-                                     .changes = {NULL, 0}};
+        *row = (struct preview_step){.id = keep(arena, now->id),
+                                     .state = state,
+                                     .applied = now->applied,
+                                     .errors = now->errors};
+        if (!join_names(now, place < next->count ? &next->at[place] : NULL, arena, &row->names))
+            return false;
         if (strcmp(state, "changed") == 0 &&
             !shape_compare(&now->shape, &next->at[place].shape, arena, &row->changes))
             return false;
@@ -135,8 +224,10 @@ bool enrich_steps_compare(const struct running_steps *running, const struct runn
     }
     for (size_t i = 0; i < next->count; i++)
         if (find(running, next->at[i].id) == running->count) {
-            out->at[out->count++] =
-                (struct preview_step){.id = keep(arena, next->at[i].id), .state = "new"};
+            struct preview_step *row = &out->at[out->count++];
+            *row = (struct preview_step){.id = keep(arena, next->at[i].id), .state = "new"};
+            if (!join_names(NULL, &next->at[i], arena, &row->names))
+                return false;
             out->changed++;
         }
     for (size_t i = 0; i < out->count; i++)
@@ -157,6 +248,7 @@ void enrich_steps_print(const struct preview_steps *steps, bool is_counted, FILE
         else
             fprintf(to, "%*s %s\n", gap, "", step->state);
         preview_changes_print(&step->changes, to);
+        step_effects_print(&step->effects, is_counted, to);
     }
 }
 
@@ -172,10 +264,11 @@ json_t *enrich_steps_preview_json(const struct preview_steps *steps, bool is_cou
     for (size_t i = 0; i < steps->count; i++) {
         const struct preview_step *step = &steps->at[i];
         json_array_append_new(list,
-                              json_pack("{s:s,s:s,s:o,s:o,s:o}", "step", step->id, "state",
+                              json_pack("{s:s,s:s,s:o,s:o,s:o,s:o}", "step", step->id, "state",
                                         step->state, "applied", known(is_counted, step->applied),
                                         "errors", known(is_counted, step->errors), "changes",
-                                        preview_changes_json(&step->changes)));
+                                        preview_changes_json(&step->changes), "effects",
+                                        step_effects_json(&step->effects, is_counted)));
     }
     return list;
 }

@@ -20,12 +20,20 @@
 #include "base/arena.h"
 #include "correlate/engine.h"
 #include "daemon/shape_change.h"
+#include "daemon/step_effects.h"
 #include "rules/enrich.h"
+
+/* What a step sets or removes: "labels.rack", "severity". */
+struct step_names {
+    const char **at;
+    size_t count;
+};
 
 struct running_step {
     const char *id;
     struct id128 digest; /* of what it does */
     struct shape shape;
+    struct step_names names;
     uint64_t applied, errors;
 };
 
@@ -42,7 +50,7 @@ bool enrich_steps_of_set(const struct rule_set *set, struct arena *arena,
 /* Adds what the engine has counted. False: memory is short. */
 bool enrich_steps_count(struct running_steps *steps, const struct engine *engine);
 
-/* [{"step","digest","shape","applied","errors"}]. New reference. */
+/* [{"step","digest","shape","means","sets","applied","errors"}]. New reference. */
 json_t *enrich_steps_json(const struct running_steps *steps);
 
 /* And back: 0, -EINVAL or -ENOMEM. `from` NULL: there are none. */
@@ -53,6 +61,8 @@ struct preview_step {
     const char *state;
     uint64_t applied, errors;
     struct preview_changes changes;
+    struct step_names names; /* before and after, of a step that changes */
+    struct step_effects effects;
 };
 
 struct preview_steps {
@@ -60,13 +70,13 @@ struct preview_steps {
     size_t count, changed;
 };
 
-/* False: memory is short. */
+/* But for their effects. False: memory is short. */
 bool enrich_steps_compare(const struct running_steps *running, const struct running_steps *next,
                           struct arena *arena, struct preview_steps *out);
 void enrich_steps_print(const struct preview_steps *steps, bool is_counted, FILE *to);
 
-/* [{"step","state","applied","errors","changes"}], numbers null where they are not known. New
- * reference. */
+/* [{"step","state","applied","errors","changes","effects"}], numbers null where they are not known.
+ * New reference. */
 json_t *enrich_steps_preview_json(const struct preview_steps *steps, bool is_counted);
 
 #endif

@@ -221,7 +221,7 @@ static bool list_settings(struct rules_preview *preview, struct preview_row *row
         if (id128_equal(before[kind].digest, after[kind].digest) || is_listed(&form, key))
             continue;
         changes[count] = (struct preview_change){key, keep(preview, before[kind].text),
-                                                 keep(preview, after[kind].text)};
+                                                 keep(preview, after[kind].text), false};
         if (changes[count].from == NULL || changes[count].to == NULL)
             return false;
         count++;
@@ -380,7 +380,7 @@ static bool compare_mutes(struct rules_preview *preview, const struct rules_runn
 }
 
 int rules_preview_make(const struct rules_running *running, const struct rules_running *next,
-                       struct rules_preview *out, struct error *err)
+                       const struct rule_set *set, struct rules_preview *out, struct error *err)
 {
     /* A form that changes has two rows. */
     size_t rows = running->count + running->count + next->count;
@@ -393,7 +393,8 @@ int rules_preview_make(const struct rules_running *running, const struct rules_r
         .arena = arena_create(arena_bytes_max)};
     if (out->rows != NULL && out->mutes != NULL && out->arena != NULL &&
         compare_rules(out, running, next) && compare_mutes(out, running, next) &&
-        enrich_steps_compare(&running->steps, &next->steps, out->arena, &out->steps))
+        enrich_steps_compare(&running->steps, &next->steps, out->arena, &out->steps) &&
+        step_effects_find(running, next, set, out->arena, &out->steps))
         return 0;
     rules_preview_release(out);
     error_set(err, "out of memory");

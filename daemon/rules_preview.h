@@ -15,7 +15,8 @@
  * the keys are listed in which it differs from the one that would be in force, or, where there is
  * none, all that it had: so several of one rule are told apart. What makes a form is decided by
  * rules/rule_set.h alone. Mutes are unchanged, changed, new or gone; enrich steps, too, or
- * moved. Of what has changed the keys are listed. Of the settings of the engine that a reload
+ * moved. Of what has changed the keys are listed, and of steps what they do to open incidents
+ * (step_effects.h). Of the settings of the engine that a reload
  * follows each one that changes.
  *
  * Thread: any; everything belongs to the caller.
@@ -94,9 +95,9 @@ static inline bool rules_preview_is_changed(const struct rules_preview *preview)
            preview->term_count > 0;
 }
 
-/* `next` is what the set says. Errors: -ENOMEM. Release what it fills. */
+/* `next` is what `set` says. Errors: -ENOMEM. Release what it fills. */
 int rules_preview_make(const struct rules_running *running, const struct rules_running *next,
-                       struct rules_preview *out, struct error *err);
+                       const struct rule_set *set, struct rules_preview *out, struct error *err);
 
 /* What the set brings along in place of the terms that were asked for last. */
 void rules_preview_terms(struct rules_preview *preview, const struct engine_terms *running,
@@ -112,7 +113,8 @@ void rules_preview_print(const struct rules_preview *preview, const char *what, 
 /* {"changed":b,"rules":[{"rule":..,"state":..,"keys":n,"open":n,"beside":b,"meaning":..,
  * "changes":[{"key","from","to"}]}],
  * "mutes":[{"kind","id","state","incidents","changes"}],
- * "enrich":[{"step","state","applied","errors","changes"}],
+ * "enrich":[{"step","state","applied","errors","changes",
+ *            "effects":[{"name","in","rules","keys","open","meaning"}]}],
  * "engine":[{"key","from","to"}],"totals":{state:{rules,keys,open}},"restart":["engine.past"]};
  * numbers are null where they are not known; `beside` and `meaning` but for what drains. New
  * reference; NULL when memory is short. */

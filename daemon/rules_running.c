@@ -285,7 +285,7 @@ static int read_rule(struct rules_running *running, const json_t *object)
     row->held.current = json_is_true(json_object_get(object, "current"));
     row->held.keys = read_number(object, "keys");
     row->held.open = read_number(object, "open");
-    if (!shape_read(json_object_get(object, "shape"), running->arena, &row->shape))
+    if (!shape_read(json_object_get(object, "shape"), NULL, running->arena, &row->shape))
         return -ENOMEM;
     return row->held.current
                ? read_settings(running, json_object_get(object, "settings"), &row->setting)
@@ -305,7 +305,7 @@ static int read_mute(struct rules_running *running, const json_t *object)
     row->kind = keep(running, kind);
     row->incidents = read_number(object, "incidents");
     return row->id != NULL && row->kind != NULL &&
-                   shape_read(json_object_get(object, "shape"), running->arena, &row->shape)
+                   shape_read(json_object_get(object, "shape"), NULL, running->arena, &row->shape)
                ? 0
                : -ENOMEM;
 }

@@ -58,7 +58,7 @@ int rules_running_read(const char *text, struct rules_running *out, struct error
 /* {"version":..,"rules":[{"rule","form","key_kind","current","keys","open",
  * "settings":{name:[text,digest]},"shape":{key:text}}],
  * "mutes":[{"kind","id","digest","shape","incidents"}],
- * "enrich":[{"step","digest","shape","applied","errors"}]}.
+ * "enrich":[{"step","digest","shape","means","sets","applied","errors"}]}.
  * New reference; NULL when memory is short. */
 json_t *rules_running_json(const struct rules_running *running);
 

@@ -32,7 +32,7 @@ static int preview_switch(struct service *service, const struct rule_set *rules,
     if (rc == 0)
         rc = rules_running_of_set(rules, loaded, err);
     if (rc == 0)
-        rc = rules_preview_make(&running, loaded, preview, err);
+        rc = rules_preview_make(&running, loaded, rules, preview, err);
     if (rc == 0) {
         preview->set = rule_set_hash(rules);
         rules_preview_terms(preview, &service->terms, terms);
@@ -152,47 +152,6 @@ static int load_again(struct service *service, struct config **config, struct se
     return rc;
 }
 
-/* Under reload_lock. */
-static int reload(struct service *service, struct rules_preview *preview, struct error *err)
-{
-    struct config *config = NULL;
-    struct service_switch to;
-    char names[RESTART_KEYS_BYTES], terms[TERMS_NAMES_BYTES];
-    uint32_t count;
-    int rc = load_again(service, &config, &to, err);
-
-    if (rc != 0)
-        return rc;
-    rc = service_switch_prepare(service, &to, err);
-    if (rc != 0) {
-        config_destroy(config);
-        return rc;
-    }
-    if (config_restart_keys(service->config, config, names, sizeof(names)) > 0) {
-        log_event(LOG_WARNING, "reload_needs_restart", log_text("keys", names),
-                  log_text("next", "the old values stay in force"));
-        preview_restart(&to.preview, names);
-    }
-    log_configure((enum log_level)config->log.level, (enum log_format)config->log.format);
-    count = rule_set_count(to.rules);
-    service_switch_make(service, &to);
-    *preview = to.preview;
-    atomic_store_explicit(&service->must_reopen, true, memory_order_relaxed);
-    quarantine_reopen(service->quarantine);
-    pthread_mutex_lock(&service->lock);
-    service->flush_ms = config->outbox.flush_ms;
-    service->counters.reloads_done++;
-    pthread_mutex_unlock(&service->lock);
-    log_event(LOG_INFO, "reloaded", log_text("config", config->path), log_number("rules", count),
-              log_number("rules_changed", (int64_t)preview->rules_changed),
-              log_number("mutes_changed", (int64_t)preview->mutes_changed),
-              log_number("enrich_steps_changed", (int64_t)preview->steps.changed),
-              log_text("engine_changed",
-                       terms_changes_print(preview->terms, preview->term_count, terms)));
-    config_destroy(config);
-    return 0;
-}
-
 static const char *change_of(const struct preview_row *row)
 {
     switch (row->state) {
@@ -228,6 +187,11 @@ static void list_changed(const struct rules_preview *preview, const char *word, 
     for (size_t i = 0; i < preview->mute_count; i++)
         if (strcmp(preview->mutes[i].state, word) == 0)
             put_name(to, word, preview->mutes[i].kind, preview->mutes[i].id, &has_word);
+    for (size_t i = 0; i < preview->steps.count; i++) {
+        const char *state = preview->steps.at[i].state;
+        if (strcmp(strcmp(state, "moved") == 0 ? "changed" : state, word) == 0)
+            put_name(to, word, "enrich step", preview->steps.at[i].id, &has_word);
+    }
 }
 
 /* "changed: rule web; new: rule disk-full; gone: silence night" */
@@ -245,6 +209,81 @@ static int name_changed(const struct rules_preview *preview, char **text, struct
     return fclose(to) == 0 ? 0 : -ENOMEM;
 }
 
+/* The rules that carry on, and whose open incidents may close and open anew all the same, for what
+ * an enrich step sets: "hostdown,rackdown". */
+static int name_reopening(const struct rules_preview *preview, char **text, struct error *err)
+{
+    size_t bytes = 0, told = 0;
+    FILE *to = open_memstream(text, &bytes);
+
+    error_set(err, "out of memory");
+    if (to == NULL)
+        return -ENOMEM;
+    for (size_t i = 0; i < preview->count; i++)
+        if (step_effects_reopen(&preview->steps, preview->rows[i].rule_id) &&
+            (i == 0 || strcmp(preview->rows[i].rule_id, preview->rows[i - 1].rule_id) != 0))
+            fprintf(to, "%s%s", told++ > 0 ? "," : "", preview->rows[i].rule_id);
+    return fclose(to) == 0 ? 0 : -ENOMEM;
+}
+
+/* Where memory is short, without names. */
+static void log_reloaded(const struct config *config, uint32_t rules,
+                         const struct rules_preview *preview)
+{
+    char terms[TERMS_NAMES_BYTES], *what = NULL, *reopening = NULL;
+    struct error ignored;
+
+    if (name_changed(preview, &what, &ignored) != 0 ||
+        name_reopening(preview, &reopening, &ignored) != 0)
+        log_event(LOG_WARNING, "reload_not_told", log_text("why", ignored.text));
+    log_event(LOG_INFO, "reloaded", log_text("config", config->path), log_number("rules", rules),
+              log_number("rules_changed", (int64_t)preview->rules_changed),
+              log_number("mutes_changed", (int64_t)preview->mutes_changed),
+              log_number("enrich_steps_changed", (int64_t)preview->steps.changed),
+              log_text("what", what != NULL ? what : ""),
+              log_text("may_reopen", reopening != NULL ? reopening : ""),
+              log_text("engine_changed",
+                       terms_changes_print(preview->terms, preview->term_count, terms)));
+    free(what);
+    free(reopening);
+}
+
+/* Under reload_lock. */
+static int reload(struct service *service, struct rules_preview *preview, struct error *err)
+{
+    struct config *config = NULL;
+    struct service_switch to;
+    char names[RESTART_KEYS_BYTES];
+    uint32_t count;
+    int rc = load_again(service, &config, &to, err);
+
+    if (rc != 0)
+        return rc;
+    rc = service_switch_prepare(service, &to, err);
+    if (rc != 0) {
+        config_destroy(config);
+        return rc;
+    }
+    if (config_restart_keys(service->config, config, names, sizeof(names)) > 0) {
+        log_event(LOG_WARNING, "reload_needs_restart", log_text("keys", names),
+                  log_text("next", "the old values stay in force"));
+        preview_restart(&to.preview, names);
+    }
+    log_configure((enum log_level)config->log.level, (enum log_format)config->log.format);
+    count = rule_set_count(to.rules);
+    service_switch_make(service, &to);
+    *preview = to.preview;
+    atomic_store_explicit(&service->must_reopen, true, memory_order_relaxed);
+    quarantine_reopen(service->quarantine);
+    pthread_mutex_lock(&service->lock);
+    service->flush_ms = config->outbox.flush_ms;
+    service->counters.reloads_done++;
+    pthread_mutex_unlock(&service->lock);
+    log_reloaded(config, count, preview);
+    config_destroy(config);
+    return 0;
+}
+
 static int say_switched(struct service *service, const struct rule_set *former, struct error *err)
 {
     struct rules_running running = {.rules = NULL};
@@ -254,7 +293,7 @@ static int say_switched(struct service *service, const struct rule_set *former, 
 
     if (rc != 0)
         return rc;
-    rc = rules_preview_make(&running, &service->loaded, &preview, err);
+    rc = rules_preview_make(&running, &service->loaded, service->rules, &preview, err);
     if (rc == 0) {
         rc = name_changed(&preview, &what, err);
         if (rc == 0)

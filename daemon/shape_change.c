@@ -16,7 +16,7 @@ bool shape_keep(const struct rule_shape *at, uint32_t count, struct arena *arena
     struct rule_shape *copy = arena_alloc_many(arena, count + 1, sizeof(*copy));
 
     for (uint32_t i = 0; copy != NULL && i < count; i++) {
-        copy[i] = (struct rule_shape){keep(arena, at[i].key), keep(arena, at[i].text)};
+        copy[i] = (struct rule_shape){keep(arena, at[i].key), keep(arena, at[i].text), at[i].means};
         if (copy[i].key == NULL || copy[i].text == NULL)
             return false;
     }
@@ -33,7 +33,22 @@ json_t *shape_json(const struct shape *shape)
     return object;
 }
 
-bool shape_read(const json_t *from, struct arena *arena, struct shape *out)
+static const struct id128 unknown = {0, 0};
+
+json_t *shape_means_json(const struct shape *shape)
+{
+    json_t *object = json_object();
+    char digest[ID128_TEXT_BYTES];
+
+    for (uint32_t i = 0; i < shape->count; i++)
+        if (!id128_equal(shape->at[i].means, unknown)) {
+            id128_format(shape->at[i].means, digest);
+            json_object_set_new(object, shape->at[i].key, json_string(digest));
+        }
+    return object;
+}
+
+bool shape_read(const json_t *from, const json_t *means, struct arena *arena, struct shape *out)
 {
     struct rule_shape *shape = arena_alloc_many(arena, RULE_SHAPE_MAX, sizeof(*shape));
     const char *key;
@@ -43,8 +58,11 @@ bool shape_read(const json_t *from, struct arena *arena, struct shape *out)
     json_object_foreach ((json_t *)from, key, text) {
         if (shape == NULL || out->count == RULE_SHAPE_MAX || !json_is_string(text))
             break;
+        const char *digest = json_string_value(json_object_get(means, key));
         shape[out->count] =
-            (struct rule_shape){keep(arena, key), keep(arena, json_string_value(text))};
+            (struct rule_shape){keep(arena, key), keep(arena, json_string_value(text)), unknown};
+        if (digest != NULL && !id128_parse(digest, &shape[out->count].means))
+            shape[out->count].means = unknown;
         if (shape[out->count].key == NULL || shape[out->count].text == NULL)
             return false;
         out->count++;
@@ -54,12 +72,14 @@ bool shape_read(const json_t *from, struct arena *arena, struct shape *out)
 
 /* ---- comparing ---- */
 
-static const char *text_of_key(const struct shape *shape, const char *key)
+static const struct rule_shape *find_key(const struct shape *shape, const char *key)
 {
+    static const struct rule_shape none = {"", "", {0, 0}};
+
     for (uint32_t i = 0; i < shape->count; i++)
         if (strcmp(shape->at[i].key, key) == 0)
-            return shape->at[i].text;
-    return "";
+            return &shape->at[i];
+    return &none;
 }
 
 /* Keys that can name something else: a variable, a table, a set of times. */
@@ -74,27 +94,52 @@ static bool can_name(const char *key)
     return false;
 }
 
-/* `room` has place for all keys of both. */
-static void add(struct preview_change *room, uint32_t *count, const char *key, const char *from,
-                const char *to, bool wants_same)
+static bool is_same(const struct rule_shape *now, const struct rule_shape *next)
 {
-    bool is_same = strcmp(from, to) == 0;
-
-    if (is_same == wants_same && (!is_same || can_name(key)))
-        room[(*count)++] = (struct preview_change){key, from, to};
+    return strcmp(now->text, next->text) == 0;
 }
 
-static uint32_t list(const struct shape *now, const struct shape *next, bool wants_same,
-                     struct preview_change *room)
+/* Is it known what the key comes to in both? */
+static bool is_known(const struct rule_shape *now, const struct rule_shape *next)
+{
+    return !id128_equal(now->means, unknown) && !id128_equal(next->means, unknown);
+}
+
+static bool names_another(const struct rule_shape *now, const struct rule_shape *next)
+{
+    return is_same(now, next) && is_known(now, next) && !id128_equal(now->means, next->means);
+}
+
+/* What is known to differ; `room` has place for all keys of both. */
+static uint32_t list_changed(const struct shape *now, const struct shape *next,
+                             struct preview_change *room)
 {
     uint32_t count = 0;
 
-    for (uint32_t i = 0; i < next->count; i++)
-        add(room, &count, next->at[i].key, text_of_key(now, next->at[i].key), next->at[i].text,
-            wants_same);
+    for (uint32_t i = 0; i < next->count; i++) {
+        const struct rule_shape *to = &next->at[i], *from = find_key(now, to->key);
+        if (!is_same(from, to) || names_another(from, to))
+            room[count++] = (struct preview_change){to->key, from->text, to->text, false};
+    }
     for (uint32_t i = 0; i < now->count; i++)
-        if (text_of_key(next, now->at[i].key)[0] == '\0')
-            add(room, &count, now->at[i].key, now->at[i].text, "", wants_same);
+        if (find_key(next, now->at[i].key)->text[0] == '\0')
+            room[count++] = (struct preview_change){now->at[i].key, now->at[i].text, "", false};
+    return count;
+}
+
+/* What may name something else, as one of them does. */
+static uint32_t list_guessed(const struct shape *now, const struct shape *next,
+                             struct preview_change *room)
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < next->count; i++) {
+        const struct rule_shape *to = &next->at[i];
+        if (can_name(to->key) && !is_known(find_key(now, to->key), to))
+            room[count++] = (struct preview_change){to->key, to->text, to->text, true};
+    }
+    if (count == 1)
+        room[0].is_guess = false;
     return count;
 }
 
@@ -109,12 +154,12 @@ bool shape_compare(const struct shape *now, const struct shape *next, struct are
     room = arena_alloc_many(arena, now->count + next->count + 1, sizeof(*room));
     if (room == NULL)
         return false;
-    out->count = list(now, next, false, room);
+    out->count = list_changed(now, next, room);
     if (out->count == 0)
-        out->count = list(now, next, true, room);
+        out->count = list_guessed(now, next, room);
     for (uint32_t i = 0; i < out->count; i++) {
         room[i] = (struct preview_change){keep(arena, room[i].key), keep(arena, room[i].from),
-                                          keep(arena, room[i].to)};
+                                          keep(arena, room[i].to), room[i].is_guess};
         if (room[i].key == NULL || room[i].from == NULL || room[i].to == NULL)
             return false;
     }
@@ -150,9 +195,9 @@ void preview_changes_print(const struct preview_changes *changes, FILE *to)
         fprintf(to, "      %s ", change->key);
         print_value(change->from, to);
         if (strcmp(change->from, change->to) == 0) {
-            fputs(strcmp(change->key, rule_setting_name(SETTING_KEYS)) == 0
-                      ? ": others than before"
-                      : ": what it names means something else",
+            fputs(strcmp(change->key, rule_setting_name(SETTING_KEYS)) == 0 ? ": others than before"
+                  : change->is_guess ? ": this, or another of these, names something else"
+                                     : ": what it names means something else",
                   to);
         } else {
             fputs(" -> ", to);

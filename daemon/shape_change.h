@@ -24,15 +24,17 @@ struct shape {
 bool shape_keep(const struct rule_shape *at, uint32_t count, struct arena *arena,
                 struct shape *out);
 
-/* {key: text}, a new reference; and back. A daemon of before tells none: `from` NULL. False: memory
- * is short. */
+/* {key: text}, and {key: digest} of those whose meaning is known; new references. And back. A
+ * daemon of before tells none: `from` or `means` NULL. False: memory is short. */
 json_t *shape_json(const struct shape *shape);
-bool shape_read(const json_t *from, struct arena *arena, struct shape *out);
+json_t *shape_means_json(const struct shape *shape);
+bool shape_read(const json_t *from, const json_t *means, struct arena *arena, struct shape *out);
 
 /* A setting of a rule that carries on, or a key of what has changed; "": there is none. Equal
  * texts: what they name is another. */
 struct preview_change {
     const char *key, *from, *to;
+    bool is_guess; /* or that of another key of equal texts: which of them is not known */
 };
 
 struct preview_changes {
@@ -40,8 +42,10 @@ struct preview_changes {
     uint32_t count;
 };
 
-/* The keys whose texts differ. Where none does, what some of them name is another, and all that can
- * name something are told. None where one of both is not known. False: memory is short. */
+/* The keys whose texts differ, or of which it is known that what they name is another. Where there
+ * are none, what some of them name is another, and all that can name something, and of which it is
+ * not known that they do not, are told. None where one of both is not known. False: memory is
+ * short. */
 bool shape_compare(const struct shape *now, const struct shape *next, struct arena *arena,
                    struct preview_changes *out);
 

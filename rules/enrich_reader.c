@@ -21,11 +21,17 @@ enum {
     EXTRACT_KEYS = sizeof(extract_keys) / sizeof(extract_keys[0]),
 };
 
+/* Keys with expressions, which can name something that is another one day. */
+enum { STEP_WHERE, STEP_EXTRACT, STEP_SET, STEP_EXPRESSIONS };
+static const char *const means_keys[STEP_EXPRESSIONS] = {"where", "extract", "set"};
+
 /* One step while it is read. */
 struct step_reading {
     struct reading common;
     struct compiled_step *step;
     struct deed *deeds;
+    struct id128 means[STEP_EXPRESSIONS]; /* of the expressions under each of these keys */
+    int key;                              /* which of them is read */
 };
 
 static void refuse(struct step_reading *reading, struct span span, const char *sentence)
@@ -75,6 +81,7 @@ static void compile(struct step_reading *reading, const struct ast *ast, struct 
     reading_compile(&reading->common, ast, out);
     reading->step->reads_unstable = reading->step->reads_unstable || out->reads_unstable;
     reading_digest_ast(&reading->step->open.digest, ast);
+    reading_digest_ast(&reading->means[reading->key], ast);
 }
 
 /* An expression of any type; NULL, diagnosed, when something is wrong. */
@@ -409,6 +416,22 @@ static void keep_deeds(struct step_reading *reading)
         memcpy(step->deeds, reading->deeds, step->deed_count * sizeof(struct deed));
 }
 
+static void keep_shape(struct step_reading *reading)
+{
+    struct enrich_step *step = &reading->step->open;
+    struct rule_shape *shape = NULL;
+
+    if (reading->common.is_good &&
+        !rule_shape_read_all(reading->common.node, reading->common.build->arena, &shape,
+                             &step->shape_count))
+        reading_out_of_memory(&reading->common);
+    for (uint32_t i = 0; reading->common.is_good && i < step->shape_count; i++)
+        for (int key = 0; key < STEP_EXPRESSIONS; key++)
+            if (strcmp(shape[i].key, means_keys[key]) == 0)
+                shape[i].means = reading->means[key];
+    step->shape = shape;
+}
+
 static bool read_step(const struct yaml_node *node, struct rule_build *build,
                       struct compiled_step *out)
 {
@@ -425,10 +448,13 @@ static bool read_step(const struct yaml_node *node, struct rule_build *build,
     out->open.id = reading_id(&reading.common, a_step, &out->id_span);
     reading_digest_text(&out->open.digest, out->open.id);
     reading_vars(&reading.common);
+    reading.key = STEP_WHERE;
     read_where(&reading);
     read_drop(&reading);
     if (!out->open.drops) {
+        reading.key = STEP_EXTRACT;
         read_extract(&reading);
+        reading.key = STEP_SET;
         read_set(&reading);
         read_remove(&reading);
         if (reading.common.is_good && out->deed_count == 0)
@@ -438,9 +464,7 @@ static bool read_step(const struct yaml_node *node, struct rule_build *build,
     if (reading.common.is_good && !vars_check_used(&reading.common.vars))
         reading_spoil(&reading.common);
     keep_deeds(&reading);
-    if (reading.common.is_good &&
-        !rule_shape_read_all(node, build->arena, &out->open.shape, &out->open.shape_count))
-        reading_out_of_memory(&reading.common);
+    keep_shape(&reading);
     return reading.common.is_good;
 }
 

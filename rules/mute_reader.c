@@ -283,6 +283,7 @@ const char *mute_section_name(enum mute_kind kind)
 bool mute_read(const struct yaml_node *node, enum mute_kind kind, struct rule_build *build,
                struct compiled_mute *out)
 {
+    struct rule_shape *shape = NULL;
     struct mute_reading reading = {.build = build, .node = node, .mute = out, .is_good = true};
 
     memset(out, 0, sizeof(*out));
@@ -306,8 +307,8 @@ bool mute_read(const struct yaml_node *node, enum mute_kind kind, struct rule_bu
         read_maintenance(&reading);
     else
         read_inhibit(&reading);
-    if (reading.is_good &&
-        !rule_shape_read_all(node, build->arena, &out->open.shape, &out->open.shape_count))
+    if (reading.is_good && !rule_shape_read_all(node, build->arena, &shape, &out->open.shape_count))
         out_of_memory(&reading);
+    out->open.shape = shape;
     return reading.is_good;
 }

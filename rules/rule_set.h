@@ -115,6 +115,7 @@ struct rule_setting {
  * (rules/rule_shape.h). */
 struct rule_shape {
     const char *key, *text;
+    struct id128 means; /* digest of what it comes to, with all that it names; zero: not known */
 };
 
 /* One step of a sequence, or one condition of `all`. */

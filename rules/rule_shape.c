@@ -65,7 +65,7 @@ static size_t whole_bytes(const struct line *line)
 }
 
 static bool keep_all(const struct rule_shape *found, uint32_t count, struct arena *arena,
-                     const struct rule_shape **out)
+                     struct rule_shape **out)
 {
     struct rule_shape *shape = arena_alloc_many(arena, count, sizeof(*shape));
 
@@ -78,7 +78,7 @@ static bool keep_all(const struct rule_shape *found, uint32_t count, struct aren
 
 bool rule_shape_read(const struct yaml_node *node, struct arena *arena, struct rule *rule)
 {
-    struct rule_shape found[RULE_SHAPE_MAX];
+    struct rule_shape found[RULE_SHAPE_MAX], *kept = NULL;
     uint32_t count = 0;
 
     for (size_t i = 0; rule_shape_keys[i] != NULL && count < RULE_SHAPE_MAX; i++) {
@@ -88,13 +88,16 @@ bool rule_shape_read(const struct yaml_node *node, struct arena *arena, struct r
             continue;
         line.used = 0;
         flatten(&line, value);
-        found[count] =
-            (struct rule_shape){rule_shape_keys[i], arena_copy(arena, line.at, whole_bytes(&line))};
+        found[count] = (struct rule_shape){
+            rule_shape_keys[i], arena_copy(arena, line.at, whole_bytes(&line)), {0, 0}};
         if (found[count++].text == NULL)
             return false;
     }
+    if (!keep_all(found, count, arena, &kept))
+        return false;
+    rule->shape = kept;
     rule->shape_count = count;
-    return keep_all(found, count, arena, &rule->shape);
+    return true;
 }
 
 static bool is_for_readers(const char *key)
@@ -107,8 +110,8 @@ static bool is_for_readers(const char *key)
     return false;
 }
 
-bool rule_shape_read_all(const struct yaml_node *node, struct arena *arena,
-                         const struct rule_shape **out, uint32_t *count)
+bool rule_shape_read_all(const struct yaml_node *node, struct arena *arena, struct rule_shape **out,
+                         uint32_t *count)
 {
     struct rule_shape found[RULE_SHAPE_MAX];
 
@@ -121,7 +124,8 @@ bool rule_shape_read_all(const struct yaml_node *node, struct arena *arena,
         flatten(&line, value);
         found[*count] =
             (struct rule_shape){arena_copy(arena, value->key->text.at, value->key->text.len),
-                                arena_copy(arena, line.at, whole_bytes(&line))};
+                                arena_copy(arena, line.at, whole_bytes(&line)),
+                                {0, 0}};
         if (found[*count].key == NULL || found[(*count)++].text == NULL)
             return false;
     }

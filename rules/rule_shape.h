@@ -23,7 +23,7 @@ bool rule_shape_read(const struct yaml_node *node, struct arena *arena, struct r
 
 /* The keys of a mute or an enrich step, in the order of the file, but for what is for the reader
  * (id, by, comment, description). False: memory is short. */
-bool rule_shape_read_all(const struct yaml_node *node, struct arena *arena,
-                         const struct rule_shape **out, uint32_t *count);
+bool rule_shape_read_all(const struct yaml_node *node, struct arena *arena, struct rule_shape **out,
+                         uint32_t *count);
 
 #endif

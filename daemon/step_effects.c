@@ -1,0 +1,224 @@
+/* step_effects.c - see step_effects.h. */
+#include "daemon/step_effects.h"
+
+#include <inttypes.h>
+#include <string.h>
+#include "base/plural.h"
+#include "daemon/rules_running.h"
+#include "rules/names_read.h"
+
+enum { SHOWN_RULES = 5, SENTENCE_BYTES = 1200 };
+
+static const char *const kind_names[EFFECT_KINDS] = {
+    [EFFECT_BY] = "by", [EFFECT_EXPECT] = "expect", [EFFECT_READS] = "where, close"};
+
+/* Of all forms of the rule; false: there was none in force. */
+static bool held_by(const struct rules_running *running, const char *rule_id, uint64_t *keys,
+                    uint64_t *open)
+{
+    bool is_there = false;
+
+    *keys = *open = 0;
+    for (size_t i = 0; i < running->count; i++) {
+        const struct engine_rule_counters *held = &running->rules[i].held;
+        if (strcmp(held->rule_id, rule_id) != 0)
+            continue;
+        is_there |= held->current;
+        *keys += held->keys;
+        *open += held->open;
+    }
+    return is_there;
+}
+
+/* EFFECT_KINDS: the rule has nothing to do with the name. */
+static enum step_effect_kind kind_of(const struct rule_set *set, uint32_t index, const char *name)
+{
+    const unsigned reads = rule_reads_name(set, index, name);
+
+    if ((reads & NAME_IN_BY) != 0)
+        return rule_set_rule(set, index)->form_kind == FORM_EXPECT ? EFFECT_EXPECT : EFFECT_BY;
+    return reads != 0 ? EFFECT_READS : EFFECT_KINDS;
+}
+
+struct finding {
+    const struct rules_running *running, *next;
+    const struct rule_set *set;
+    struct arena *arena;
+};
+
+/* The rules to which the name is of this kind. False: memory is short. */
+static bool find_rules(const struct finding *finding, struct step_effect *effect)
+{
+    const struct rules_running *running = finding->running, *next = finding->next;
+    const char **rules = arena_alloc_many(finding->arena, next->count + 1, sizeof(*rules));
+    uint64_t keys, open;
+
+    for (size_t i = 0; rules != NULL && i < next->count; i++) {
+        const char *id = next->rules[i].held.rule_id;
+        if (kind_of(finding->set, (uint32_t)i, effect->name) != effect->kind ||
+            !held_by(running, id, &keys, &open) ||
+            (running->is_counted && (effect->kind == EFFECT_EXPECT ? keys : open) == 0))
+            continue;
+        rules[effect->rule_count] = arena_copy(finding->arena, id, strlen(id));
+        if (rules[effect->rule_count++] == NULL)
+            return false;
+        effect->keys += keys;
+        effect->open += open;
+    }
+    effect->rules = rules;
+    return rules != NULL;
+}
+
+/* False: memory is short. */
+static bool find_effects(const struct finding *finding, const struct step_names *names,
+                         struct step_effects *out)
+{
+    out->at =
+        arena_alloc_many(finding->arena, names->count * (size_t)EFFECT_KINDS + 1, sizeof(*out->at));
+    for (size_t n = 0; out->at != NULL && n < names->count; n++)
+        for (int kind = 0; kind < EFFECT_KINDS; kind++) {
+            struct step_effect *effect = &out->at[out->count];
+            *effect =
+                (struct step_effect){.name = names->at[n], .kind = (enum step_effect_kind)kind};
+            if (!find_rules(finding, effect))
+                return false;
+            out->count += effect->rule_count > 0;
+        }
+    return out->at != NULL;
+}
+
+bool step_effects_find(const struct rules_running *running, const struct rules_running *next,
+                       const struct rule_set *set, struct arena *arena, struct preview_steps *steps)
+{
+    const struct finding finding = {running, next, set, arena};
+
+    for (size_t i = 0; i < steps->count; i++)
+        if (strcmp(steps->at[i].state, "unchanged") != 0 &&
+            !find_effects(&finding, &steps->at[i].names, &steps->at[i].effects))
+            return false;
+    return true;
+}
+
+static bool names_rule(const struct step_effect *effect, const char *rule_id)
+{
+    size_t i = 0;
+
+    while (i < effect->rule_count && strcmp(effect->rules[i], rule_id) != 0)
+        i++;
+    return i < effect->rule_count;
+}
+
+bool step_effects_reopen(const struct preview_steps *steps, const char *rule_id)
+{
+    for (size_t i = 0; i < steps->count; i++)
+        for (size_t k = 0; k < steps->at[i].effects.count; k++)
+            if (steps->at[i].effects.at[k].kind != EFFECT_EXPECT &&
+                names_rule(&steps->at[i].effects.at[k], rule_id))
+                return true;
+    return false;
+}
+
+/* ---- telling ---- */
+
+struct line {
+    char at[SENTENCE_BYTES];
+    size_t used;
+};
+
+static void put(struct line *line, const char *text)
+{
+    for (; *text != '\0' && line->used + 1 < sizeof(line->at); text++)
+        line->at[line->used++] = *text;
+    line->at[line->used] = '\0';
+}
+
+/* "a, b and c", "a, b, c, d, e and 3 more". */
+static void put_rules(struct line *line, const struct step_effect *effect)
+{
+    size_t shown = effect->rule_count > SHOWN_RULES + 1 ? SHOWN_RULES : effect->rule_count;
+    char more[32];
+
+    for (size_t i = 0; i < shown; i++) {
+        if (i > 0)
+            put(line, i + 1 == effect->rule_count ? " and " : ", ");
+        put(line, effect->rules[i]);
+    }
+    if (shown == effect->rule_count)
+        return;
+    snprintf(more, sizeof(more), " and %zu more", effect->rule_count - shown);
+    put(line, more);
+}
+
+static void put_count(struct line *line, bool is_counted, uint64_t count, const char *one,
+                      const char *many)
+{
+    char number[80];
+
+    if (!is_counted)
+        snprintf(number, sizeof(number), "%ss", many);
+    else if (count == 1)
+        snprintf(number, sizeof(number), "%s", one);
+    else
+        snprintf(number, sizeof(number), "%" PRIu64 " %ss", count, many);
+    put(line, number);
+}
+
+static void print_sentence(const struct step_effect *effect, bool is_counted, struct line *line)
+{
+    static const char *const heads[EFFECT_KINDS] = {
+        [EFFECT_BY] = ", which it sets, is in by of ",
+        [EFFECT_EXPECT] = ", which it sets, is in by of ",
+        [EFFECT_READS] = ", which it sets, is read by where or close of "};
+
+    line->used = 0;
+    put(line, effect->name);
+    put(line, heads[effect->kind]);
+    put_rules(line, effect);
+    if (effect->kind == EFFECT_EXPECT) {
+        put(line, ": a sign of life with another value than before is of another key, and of ");
+        put_count(line, is_counted, effect->keys, "the key that is there now", "key");
+        put(line, ", whichever gets none any more is missed");
+        return;
+    }
+    put(line, effect->kind == EFFECT_BY
+                  ? ": an alert with another value than before is of another key from its next "
+                    "event on, a repeat too, so "
+                  : ": an alert with another value than before may match no more, or anew, from "
+                    "its next event on, a repeat too, so ");
+    put_count(line, is_counted, effect->open, "1 open incident", "open incident");
+    put(line, " may close, and open, and page, anew");
+}
+
+void step_effects_print(const struct step_effects *effects, bool is_counted, FILE *to)
+{
+    struct line line;
+
+    for (size_t i = 0; i < effects->count; i++) {
+        print_sentence(&effects->at[i], is_counted, &line);
+        fprintf(to, "      %s\n", line.at);
+    }
+}
+
+static json_t *known(bool is_known, uint64_t value)
+{
+    return is_known ? json_integer((json_int_t)value) : json_null();
+}
+
+json_t *step_effects_json(const struct step_effects *effects, bool is_counted)
+{
+    json_t *list = json_array();
+    struct line line;
+
+    for (size_t i = 0; i < effects->count; i++) {
+        const struct step_effect *effect = &effects->at[i];
+        json_t *rules = json_array();
+        for (size_t r = 0; r < effect->rule_count; r++)
+            json_array_append_new(rules, json_string(effect->rules[r]));
+        print_sentence(effect, is_counted, &line);
+        json_array_append_new(list, json_pack("{s:s,s:s,s:o,s:o,s:o,s:s}", "name", effect->name,
+                                              "in", kind_names[effect->kind], "rules", rules,
+                                              "keys", known(is_counted, effect->keys), "open",
+                                              known(is_counted, effect->open), "meaning", line.at));
+    }
+    return list;
+}
