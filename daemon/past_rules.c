@@ -34,7 +34,7 @@ static int compare(const char *blobs, struct id128 before, const struct rule_set
         if (rc == 0)
             rc = rules_running_of_set(rules, &next, err);
         if (rc == 0)
-            rc = rules_preview_make(&then, &next, out, err);
+            rc = rules_preview_make(&then, &next, rules, out, err);
     }
     rules_running_release(&then);
     rules_running_release(&next);
