@@ -51,6 +51,15 @@ static bool is_worth_it(const struct outbox_move *move)
     return true;
 }
 
+static const char *reason_of(const struct outbox_move *move)
+{
+    if (move->is_found)
+        return JOURNAL_REASON_FOUND;
+    if (move->is_held)
+        return JOURNAL_REASON_HELD;
+    return move->cause != NULL ? move->cause : "";
+}
+
 static bool on_moved(void *self, const struct outbox_move *move)
 {
     struct durable *durable = self;
@@ -61,7 +70,7 @@ static bool on_moved(void *self, const struct outbox_move *move)
                                             .at_ms = host_wall_ms(),
                                             .reference = move->remote->ref,
                                             .label = move->remote->label,
-                                            .reason = move->cause != NULL ? move->cause : ""};
+                                            .reason = reason_of(move)};
     uint64_t ticket;
 
     if (!is_worth_it(move))
@@ -127,6 +136,8 @@ static void resume(struct durable *durable, const struct journal_recalled_op *kn
                                   .state = state == OP_PENDING && (folds || is_in_doubt) ? OP_INTENT
                                                                                          : state,
                                   .may_exist = known->may_exist || is_in_doubt,
+                                  .attempts = known->attempts,
+                                  .age_ms = known->age_ms,
                                   .not_before_ms = known->not_before_ms};
     if (state != OP_DONE)
         to->op.incident = incident_ref(known->incident);

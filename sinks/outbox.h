@@ -58,6 +58,8 @@ struct outbox_move {
     enum op_state state;
     bool may_exist;                   /* an attempt without a clear answer may have been taken */
     bool is_redriven;                 /* PENDING after it was DEAD: a person said so */
+    bool is_held;                     /* of RETRY: its sink refuses our credentials (O6) */
+    bool is_found;                    /* of RETRY and MADE: so at a start, without an attempt */
     int64_t not_before_ms;            /* of RETRY and MADE, wall clock */
     const struct sink_remote *remote; /* "" while none is known */
     const char *cause;                /* of DEAD, a literal; else NULL */
@@ -79,6 +81,8 @@ struct outbox_resumed {
      * `remote` and the number are of interest (O8). */
     enum op_state state;
     bool may_exist;
+    uint32_t attempts;     /* that are known to have failed */
+    int64_t age_ms;        /* how long former processes could try it (O5); 0 or more */
     int64_t not_before_ms; /* of RETRY and MADE */
     struct sink_remote remote;
 };

@@ -237,7 +237,7 @@ void outbox_core_take(struct outbox_core *core, struct outbox_op *op)
         core->waiting_count++;
         core->waiting_bytes += op->bytes;
     }
-    op->since_ns = outbox_queue_active_ns(queue, host_mono_ns());
+    op->since_ns = outbox_queue_active_ns(queue, host_mono_ns()) - op->age_ns;
     if (outbox_rules(queue)->marks_repeats && op->op.incident->at_ms <= core->taken_over_ms &&
         !op->is_notice)
         op->may_exist = true;

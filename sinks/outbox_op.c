@@ -51,6 +51,8 @@ static bool tell(const struct outbox_queue *queue, const struct outbox_op *op,
         .into = facts->into,
         .gate = facts->gate,
         .is_redriven = facts->is_redriven,
+        .is_held = op->state == OP_RETRY && queue->is_held,
+        .is_found = facts->is_found,
     };
 
     if (core->hooks.moved == NULL || op->is_notice)

@@ -48,7 +48,8 @@ struct outbox_op {
     struct outbox_op *next;     /* in its chain */
     struct outbox_chain *spare; /* becomes the chain if the incident has none */
     uint64_t bytes;
-    uint64_t since_ns; /* active time of the queue when it was taken */
+    uint64_t age_ns;   /* of former processes */
+    uint64_t since_ns; /* active time of the queue when it was taken, less that age; it wraps */
     uint32_t attempts;
     uint32_t failures; /* attempts that count for the back-off */
     enum op_state state;
@@ -236,6 +237,7 @@ struct op_move_facts {
     uint32_t into;                    /* of SUPERSEDED */
     void *gate;                       /* of INTENT */
     bool is_redriven;                 /* of PENDING: it was DEAD */
+    bool is_found;                    /* of RETRY and MADE: at a start, without an attempt */
 };
 
 /* The only place where an op changes its state. Returns whether it waits for its gate. */

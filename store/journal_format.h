@@ -97,8 +97,12 @@ struct journal_op_state {
     int64_t at_ms;         /* the same: when it happened */
     const char *reference; /* the sink's own name of what it opened; "" */
     const char *label;     /* what people call that; "" */
-    const char *reason;    /* of DEAD; "" */
+    const char *reason;    /* of DEAD, or one of RETRY below; "" */
 };
+
+/* Why an op is at RETRY without an attempt that counts as one of its own. */
+#define JOURNAL_REASON_HELD "the sink refuses the credentials" /* all that waits for it waits */
+#define JOURNAL_REASON_FOUND "as a start found it"             /* it was not tried */
 
 struct journal_counts {
     uint32_t count;

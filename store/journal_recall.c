@@ -12,43 +12,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/hash.h"
-#include "base/vector.h"
+#include "store/journal_recall_parts.h"
 
 enum {
-    ENGINE_BYTES = 64,
     GAPS_MIN = 1024,
     SPELL_SLACK_MS = 60000, /* a blind spell takes effect at a round behind its time */
-};
-
-struct entry {
-    struct journal_recalled_op op;
-    struct id128 chain; /* of its incident and sink */
-    size_t before;      /* 1 + place of the op before it there; 0: none */
-    bool is_gap;
-    bool has_twin; /* the incident opened again: there is an op of its id before it */
-};
-
-/* An open hash table of places, plus 1; 0: free. */
-struct table {
-    size_t *slots;
-};
-
-struct journal_recall {
-    struct journal_summary sum;
-    char engine[ENGINE_BYTES], other_engine[ENGINE_BYTES];
-    VECTOR_OF(struct journal_recalled_part) parts;
-    VECTOR_OF(size_t) seal_at; /* by part: 1 + place of its last seal in marks; 0: none */
-    VECTOR_OF(struct mark) marks;
-    VECTOR_OF(struct journal_rules) rules;
-    VECTOR_OF(struct entry) entries;
-    VECTOR_OF(struct journal_recalled_op) ops; /* entries without gaps, at the end */
-    VECTOR_OF(char *) names;                   /* of sinks and topics; owned */
-    struct journal_counts counts;
-    size_t gaps;
-    struct table by_id, by_chain; /* the latter of the last op of each */
-    size_t slot_count;            /* of both */
-    struct incident *last;        /* the change that ops belong to */
-    bool has_parts;               /* all partitions are known beforehand */
 };
 
 static const char *name_keep(struct journal_recall *recall, const char *name)
@@ -60,6 +28,77 @@ static const char *name_keep(struct journal_recall *recall, const char *name)
     char *copy = memory_alloc(bytes);
     memcpy(copy, name, bytes);
     return vector_add(&recall->names) = copy;
+}
+
+/* ---- time ---- */
+
+/* From `from_ms` to `to_ms`, of what was not there or jumped as much as a silence may be. */
+static int64_t elapsed(int64_t from_ms, int64_t to_ms)
+{
+    if (from_ms == INT64_MIN || to_ms <= from_ms)
+        return 0;
+    return (uint64_t)to_ms - (uint64_t)from_ms < JOURNAL_SILENCE_MS ? to_ms - from_ms
+                                                                    : JOURNAL_SILENCE_MS;
+}
+
+static void pass_time(struct journal_recall *recall, int64_t ms)
+{
+    for (size_t i = 0; i < recall->sinks.count; i++)
+        if (!recall->sinks.at[i].is_held)
+            recall->sinks.at[i].active_ms += ms;
+}
+
+/* The clock of a step holds. Where no input moves there are no steps, and states alone tell how
+ * time passes: what they told is not told again by the next step. */
+static void clock_by_step(struct journal_recall *recall, int64_t n_ms)
+{
+    int64_t ms = elapsed(recall->sum.n_ms, n_ms);
+
+    if (ms > recall->aside_ms)
+        pass_time(recall, ms - recall->aside_ms);
+    recall->aside_ms = 0;
+    recall->state_ms = INT64_MIN;
+}
+
+static void clock_by_state(struct journal_recall *recall, int64_t at_ms)
+{
+    int64_t ms = elapsed(recall->state_ms, at_ms);
+
+    if (recall->has_step)
+        return;
+    pass_time(recall, ms);
+    recall->aside_ms += ms;
+    recall->state_ms = at_ms;
+}
+
+static size_t sink_keep(struct journal_recall *recall, const char *name)
+{
+    for (size_t i = 0; i < recall->sinks.count; i++)
+        if (recall->sinks.at[i].name == name)
+            return i;
+    vector_add(&recall->sinks) = (struct sink_clock){.name = name};
+    return recall->sinks.count - 1;
+}
+
+/* What a state tells of its sink. */
+static void sink_hear(struct sink_clock *sink, const struct journal_op_state *state)
+{
+    switch ((enum journal_fate)state->fate) {
+    case JOURNAL_FATE_RETRY:
+        sink->is_held = strcmp(state->reason, JOURNAL_REASON_HELD) == 0;
+        break;
+    case JOURNAL_FATE_MADE:
+    case JOURNAL_FATE_DONE:
+    case JOURNAL_FATE_DEAD:
+        sink->is_held = false;
+        break;
+    case JOURNAL_FATE_OWED:
+    case JOURNAL_FATE_INTENT:
+    case JOURNAL_FATE_UNCERTAIN:
+    case JOURNAL_FATE_TAKEN_IN:
+    case JOURNAL_FATE_COUNT:
+        break;
+    }
 }
 
 /* ---- ops ---- */
@@ -211,6 +250,8 @@ static int take_op(struct journal_recall *recall, const struct journal_op *op, s
     table_room(recall);
     made.op.incident = incident_ref(recall->last);
     made.op.sink = name_keep(recall, op->sink);
+    made.sink = sink_keep(recall, made.op.sink);
+    made.since_ms = recall->sinks.at[made.sink].active_ms;
     made.chain = chain_id(&made.op);
     vector_add(&recall->entries) = made;
     entry_link(recall, recall->entries.count - 1);
@@ -280,9 +321,15 @@ static struct entry *entry_meant(struct journal_recall *recall,
 static void take_state(struct journal_recall *recall, const struct journal_op_state *state)
 {
     struct entry *entry = entry_meant(recall, state);
+    bool was_found = strcmp(state->reason, JOURNAL_REASON_FOUND) == 0;
 
     if (entry == NULL || entry->is_gap)
         return;
+    sink_hear(&recall->sinks.at[entry->sink], state);
+    if ((state->fate == JOURNAL_FATE_RETRY || state->fate == JOURNAL_FATE_MADE) && !was_found)
+        entry->op.attempts++;
+    if (state->fate == JOURNAL_FATE_OWED && !was_found) /* by hand: it has all its time again */
+        entry->since_ms = recall->sinks.at[entry->sink].active_ms;
     fate_set(recall, entry, state->fate);
     entry->op.may_exist = state->may_exist;
     entry->op.not_before_ms = state->not_before_ms;
@@ -391,13 +438,15 @@ static int take_position(struct journal_recall *recall, const struct journal_pos
 
 /* ---- all ---- */
 
-static int take(struct journal_recall *recall, const struct journal_record *record,
-                struct error *err)
+int journal_recall_take(struct journal_recall *recall, const struct journal_record *record,
+                        struct error *err)
 {
     switch (record->kind) {
     case JOURNAL_GROUP:
         recall->sum.groups++;
-        if (journal_group_has_step(&record->group)) {
+        recall->has_step = journal_group_has_step(&record->group);
+        if (recall->has_step) {
+            clock_by_step(recall, record->group.n_ms);
             recall->sum.to_ms = record->group.to_ms;
             recall->sum.n_ms = record->group.n_ms;
             recall->sum.r_ms = record->group.r_ms;
@@ -422,6 +471,7 @@ static int take(struct journal_recall *recall, const struct journal_record *reco
     case JOURNAL_OP:
         return take_op(recall, &record->op, err);
     case JOURNAL_OP_STATE:
+        clock_by_state(recall, record->op_state.at_ms);
         take_state(recall, &record->op_state);
         return 0;
     case JOURNAL_COUNTS:
@@ -454,17 +504,23 @@ struct journal_recall *journal_recall_begin(void)
 {
     struct journal_recall *recall = calloc(1, sizeof(*recall));
 
-    if (recall != NULL)
-        recall->sum.to_ms = recall->sum.r_ms = recall->sum.n_ms = INT64_MIN;
+    if (recall == NULL)
+        return NULL;
+    recall->sum.to_ms = recall->sum.r_ms = recall->sum.n_ms = recall->state_ms = INT64_MIN;
+    recall->has_step = true;
     return recall;
 }
 
-static void ops_list(struct journal_recall *recall)
+void journal_recall_list(struct journal_recall *recall)
 {
     recall->ops.count = 0;
-    for (size_t i = 0; i < recall->entries.count; i++)
-        if (!recall->entries.at[i].is_gap)
-            vector_add(&recall->ops) = recall->entries.at[i].op;
+    for (size_t i = 0; i < recall->entries.count; i++) {
+        struct entry *entry = &recall->entries.at[i];
+        if (entry->is_gap)
+            continue;
+        entry->op.age_ms = recall->sinks.at[entry->sink].active_ms - entry->since_ms;
+        vector_add(&recall->ops) = entry->op;
+    }
 }
 
 int journal_recall_read(struct journal_recall *recall, struct journal_reader *reader,
@@ -474,11 +530,11 @@ int journal_recall_read(struct journal_recall *recall, struct journal_reader *re
     int rc;
 
     while ((rc = next(reader, lost, &record, err)) == 1) {
-        rc = take(recall, &record, err);
+        rc = journal_recall_take(recall, &record, err);
         if (rc != 0)
             return rc;
     }
-    ops_list(recall);
+    journal_recall_list(recall);
     return rc;
 }
 
@@ -535,6 +591,7 @@ void journal_recall_destroy(struct journal_recall *recall)
     free(recall->rules.at);
     free(recall->entries.at);
     free(recall->ops.at);
+    free(recall->sinks.at);
     free(recall->by_id.slots);
     free(recall->by_chain.slots);
     free(recall);
@@ -554,153 +611,6 @@ void journal_recall_summary(const struct journal_recall *recall, struct journal_
     out->op_count = recall->ops.count;
     out->engine = recall->engine;
     out->other_engine = recall->other_engine;
-}
-
-/* ---- as bytes ---- */
-
-/* Sums, and behind them records of the journal that come to the rest. */
-struct saved {
-    uint32_t version, pad;
-    int64_t to_ms, n_ms, r_ms;
-    uint64_t groups, changes, ops_made, opened, closed, leaves;
-    uint64_t ops_by_fate[JOURNAL_FATE_COUNT];
-    char engine[ENGINE_BYTES], other_engine[ENGINE_BYTES];
-};
-enum { SAVED_VERSION = 1 };
-
-static void parts_save(const struct journal_recall *recall, struct journal_buffer *to)
-{
-    for (size_t i = 0; i < recall->parts.count; i++) {
-        const struct journal_recalled_part *part = &recall->parts.at[i];
-        struct mark mark = {.kind = MARK_JOIN,
-                            .part = (uint16_t)i,
-                            .offset = part->start_offset,
-                            .value_ms = INT64_MIN};
-        journal_put(to,
-                    &(struct journal_record){.kind = JOURNAL_PART,
-                                             .part = {(uint32_t)i, part->partition, part->topic}});
-        if (part->start_offset == INT64_MIN)
-            continue;
-        /* Left before it joined: what stays is that it had. */
-        for (int twice = 0; twice < 2; twice++) {
-            bool leaves = part->left_ms != INT64_MIN && twice == (part->has_left ? 1 : 0);
-            mark.kind = leaves ? MARK_LEAVE : MARK_JOIN;
-            mark.value_ms = leaves ? part->left_ms : INT64_MIN;
-            journal_put(to, &(struct journal_record){.kind = JOURNAL_MARK, .mark = mark});
-        }
-        journal_put(to,
-                    &(struct journal_record){.kind = JOURNAL_POSITION,
-                                             .position = {(uint32_t)i, part->read, part->read}});
-    }
-}
-
-static void op_save(const struct journal_recalled_op *op, struct journal_buffer *to)
-{
-    struct journal_record change = {.kind = JOURNAL_CHANGE};
-
-    memcpy((void *)&change.change, (const void *)op->incident, sizeof(change.change));
-    journal_put(to, &change);
-    journal_put(to, &(struct journal_record){
-                        .kind = JOURNAL_OP,
-                        .op = {op->id, op->incident->id, op->number, op->kind, op->sink}});
-    if (op->fate != JOURNAL_FATE_OWED || op->may_exist)
-        journal_put(to, &(struct journal_record){.kind = JOURNAL_OP_STATE,
-                                                 .op_state = {.op = op->id,
-                                                              .fate = op->fate,
-                                                              .may_exist = op->may_exist,
-                                                              .not_before_ms = op->not_before_ms,
-                                                              .reference = op->reference,
-                                                              .label = op->label,
-                                                              .reason = ""}});
-}
-
-void journal_recall_save(const struct journal_recall *recall, struct journal_buffer *to)
-{
-    const struct journal_summary *sum = &recall->sum;
-    struct saved saved = {.version = SAVED_VERSION,
-                          .to_ms = sum->to_ms,
-                          .n_ms = sum->n_ms,
-                          .r_ms = sum->r_ms,
-                          .groups = sum->groups,
-                          .changes = sum->changes,
-                          .ops_made = sum->ops_made,
-                          .opened = sum->opened,
-                          .closed = sum->closed,
-                          .leaves = sum->leaves};
-
-    memcpy(saved.ops_by_fate, sum->ops_by_fate, sizeof(saved.ops_by_fate));
-    memcpy(saved.engine, recall->engine, sizeof(saved.engine));
-    memcpy(saved.other_engine, recall->other_engine, sizeof(saved.other_engine));
-    for (const char *at = (const char *)&saved; at < (const char *)(&saved + 1); at++)
-        vector_add(&to->bytes) = *at;
-    parts_save(recall, to);
-    for (size_t i = 0; i < recall->marks.count; i++)
-        journal_put(to,
-                    &(struct journal_record){.kind = JOURNAL_MARK, .mark = recall->marks.at[i]});
-    for (size_t i = 0; i < recall->rules.count; i++)
-        journal_put(to,
-                    &(struct journal_record){.kind = JOURNAL_RULES, .rules = recall->rules.at[i]});
-    for (size_t i = 0; i < recall->entries.count; i++)
-        if (!recall->entries.at[i].is_gap)
-            op_save(&recall->entries.at[i].op, to);
-    if (recall->counts.count > 0)
-        journal_put(to, &(struct journal_record){.kind = JOURNAL_COUNTS, .counts = recall->counts});
-}
-
-/* What the records counted on their way is said by the sums. */
-static void sums_set(struct journal_recall *recall, const struct saved *saved)
-{
-    struct journal_summary *sum = &recall->sum;
-
-    sum->to_ms = saved->to_ms;
-    sum->n_ms = saved->n_ms;
-    sum->r_ms = saved->r_ms;
-    sum->groups = saved->groups;
-    sum->changes = saved->changes;
-    sum->ops_made = saved->ops_made;
-    sum->opened = saved->opened;
-    sum->closed = saved->closed;
-    sum->leaves = saved->leaves;
-    memcpy(sum->ops_by_fate, saved->ops_by_fate, sizeof(sum->ops_by_fate));
-    snprintf(recall->engine, sizeof(recall->engine), "%.*s", ENGINE_BYTES - 1, saved->engine);
-    snprintf(recall->other_engine, sizeof(recall->other_engine), "%.*s", ENGINE_BYTES - 1,
-             saved->other_engine);
-}
-
-int journal_recall_load(const void *at, size_t bytes, struct journal_recall **out,
-                        struct error *err)
-{
-    struct journal_recall *recall = journal_recall_begin();
-    struct journal_cursor cursor = {at, (const char *)at + bytes, true};
-    struct journal_record record;
-    struct saved saved;
-    int rc = -EBADMSG;
-
-    if (recall == NULL) {
-        error_set(err, "out of memory for what the journal knew");
-        return -ENOMEM;
-    }
-    memset(&saved, 0, sizeof(saved));
-    if (bytes >= sizeof(saved))
-        memcpy(&saved, at, sizeof(saved));
-    if (saved.version == SAVED_VERSION) {
-        cursor.at += sizeof(saved);
-        while ((rc = journal_get(&cursor, &record, err)) == 1) {
-            rc = take(recall, &record, err);
-            if (rc != 0)
-                break;
-        }
-    } else {
-        error_set(err, "what the journal knew is of no version that is known");
-    }
-    if (rc != 0) {
-        journal_recall_destroy(recall);
-        return rc;
-    }
-    sums_set(recall, &saved);
-    ops_list(recall);
-    *out = recall;
-    return 0;
 }
 
 /* ---- what is not needed any more ---- */

@@ -9,6 +9,10 @@
  * end are forgotten, but for dead ones, which a person may send again, and the last of each open
  * incident that has a ticket.
  *
+ * How old an op is (O5) is counted by the clocks of the groups, and not while its sink is held or
+ * nobody runs: a silence of the journal counts JOURNAL_SILENCE_MS at most, for where an op waits,
+ * what became of an attempt is told every few minutes.
+ *
  * Thread: setup.
  */
 #ifndef STORE_JOURNAL_RECALL_H
@@ -27,7 +31,7 @@ struct journal_recalled_part {
     int64_t left_ms; /* the watermark when it left for the last time; INT64_MIN: it never did */
 };
 
-enum { JOURNAL_REFERENCE_BYTES = 40 };
+enum { JOURNAL_REFERENCE_BYTES = 40, JOURNAL_SILENCE_MS = 600000 };
 
 struct journal_recalled_op {
     struct id128 id;
@@ -37,7 +41,9 @@ struct journal_recalled_op {
     uint8_t kind; /* enum op_kind */
     uint8_t fate; /* enum journal_fate: not TAKEN_IN; DONE where its ticket is still needed */
     bool may_exist;
+    uint32_t attempts; /* that are known to have failed */
     int64_t not_before_ms;
+    int64_t age_ms; /* how long it could be tried; since it was sent again by hand, where it was */
     char reference[JOURNAL_REFERENCE_BYTES], label[JOURNAL_REFERENCE_BYTES];
 };
 

@@ -14,7 +14,7 @@
 #include "store/journal_recall.h"
 #include "tests/sim_disk.h"
 
-enum { MANY = 6000 };
+enum { MANY = 6000, MINUTE_MS = 60000 };
 
 static const struct segment_config segments = {
     .folder = "data/journal", .kind = "journal", .directory = {1, 2}, .segment_bytes = 4 << 20};
@@ -105,6 +105,39 @@ static void state(uint64_t incident, uint32_t number, enum journal_fate fate, co
                                               .reference = ticket,
                                               .label = "",
                                               .reason = ""}});
+}
+
+static void state_at(uint64_t incident, enum journal_fate fate, int64_t at_ms, const char *reason)
+{
+    put(&(struct journal_record){.kind = JOURNAL_OP_STATE,
+                                 .op_state = {.op = op_id(incident, 1),
+                                              .fate = (uint8_t)fate,
+                                              .at_ms = at_ms,
+                                              .reference = "",
+                                              .label = "",
+                                              .reason = reason}});
+}
+
+/* A group of a step, committed as the clock stood at `n_ms`. */
+static void step_at(int64_t n_ms)
+{
+    static int64_t to_ms;
+
+    put(&(struct journal_record){.kind = JOURNAL_GROUP,
+                                 .group = {to_ms, to_ms + 100, n_ms, n_ms, JOURNAL_ENGINE}});
+    to_ms += 100;
+}
+
+/* A group of states alone. */
+static void aside(void)
+{
+    put(&(struct journal_record){.kind = JOURNAL_GROUP,
+                                 .group = {7, 7, INT64_MIN, INT64_MIN, JOURNAL_ENGINE}});
+}
+
+static void commit_whole(void)
+{
+    commit(JOURNAL_FRAME_FIRST | JOURNAL_FRAME_LAST);
 }
 
 static struct journal_recall *recall_(struct journal_summary *sum)
@@ -322,6 +355,120 @@ static void ops_of_an_incident_that_opened_again_are_told_apart(void **unused)
     end();
 }
 
+static void steps_from_to(int64_t from_min, int64_t to_min)
+{
+    for (int64_t n = from_min; n < to_min; n++) {
+        step_at((n + 1) * MINUTE_MS);
+        commit_whole();
+    }
+}
+
+static void assert_ages(const struct journal_summary *sum, const int64_t *minutes, size_t count)
+{
+    assert_int_equal(sum->op_count, count);
+    for (size_t i = 0; i < count; i++)
+        if (sum->ops[i].age_ms != minutes[i] * MINUTE_MS)
+            fail_msg("op %zu is %" PRId64 " ms old, not %" PRId64 " minutes", i, sum->ops[i].age_ms,
+                     minutes[i]);
+}
+
+/* The first op is of minute 0, the second of minute 60. */
+static void O5_the_age_of_an_op_is_how_long_it_could_be_tried(void **unused)
+{
+    struct journal_summary sum;
+    struct journal_recall *recall;
+
+    (void)unused;
+    begin();
+    step_at(0);
+    change(1, 1, OP_OPEN, "one");
+    commit_whole();
+    steps_from_to(0, 60);
+    step_at(60 * MINUTE_MS);
+    change(2, 1, OP_OPEN, "two");
+    commit_whole();
+    recall = recall_(&sum);
+    assert_ages(&sum, (const int64_t[]){60, 0}, 2);
+    journal_recall_destroy(recall);
+    /* Held for half an hour: nothing grows older, and does again once one is taken. */
+    step_at(60 * MINUTE_MS);
+    state_at(2, JOURNAL_FATE_RETRY, 60 * MINUTE_MS, JOURNAL_REASON_HELD);
+    commit_whole();
+    steps_from_to(60, 90);
+    aside();
+    state_at(2, JOURNAL_FATE_RETRY, 90 * MINUTE_MS, "");
+    commit_whole();
+    steps_from_to(90, 100);
+    recall = recall_(&sum);
+    assert_ages(&sum, (const int64_t[]){70, 10}, 2);
+    journal_recall_destroy(recall);
+    /* Two days without anybody, whose clock is ten years ahead then, and went back again. */
+    steps_from_to(2980, 2985);
+    recall = recall_(&sum);
+    assert_ages(&sum, (const int64_t[]){84, 24}, 2);
+    journal_recall_destroy(recall);
+    steps_from_to(10 * 365 * 1440, 10 * 365 * 1440 + 1);
+    steps_from_to(2985, 2990);
+    recall = recall_(&sum);
+    assert_ages(&sum, (const int64_t[]){98, 38}, 2);
+    journal_recall_destroy(recall);
+    /* Nothing is read: what is told of ops says how time passes, and what it said is not said
+     * again. */
+    for (int64_t n = 0; n <= 20; n++) {
+        aside();
+        state_at(1, JOURNAL_FATE_RETRY, (2990 + n) * MINUTE_MS, "");
+        commit_whole();
+    }
+    recall = recall_(&sum);
+    assert_ages(&sum, (const int64_t[]){118, 58}, 2);
+    journal_recall_destroy(recall);
+    steps_from_to(3009, 3015);
+    recall = recall_(&sum);
+    assert_ages(&sum, (const int64_t[]){123, 63}, 2);
+    journal_recall_destroy(recall);
+    /* Sent again by hand. */
+    aside();
+    state_at(1, JOURNAL_FATE_DEAD, 0, "not taken within retry_hours");
+    state_at(1, JOURNAL_FATE_OWED, 0, "");
+    commit_whole();
+    steps_from_to(3015, 3020);
+    recall = recall_(&sum);
+    assert_ages(&sum, (const int64_t[]){5, 68}, 2);
+    journal_recall_destroy(recall);
+    end();
+}
+
+static void O1_an_op_keeps_count_of_the_attempts_that_failed(void **unused)
+{
+    struct journal_summary sum;
+    struct journal_recall *recall;
+
+    (void)unused;
+    begin();
+    step_at(0);
+    for (uint64_t i = 1; i <= 4; i++)
+        change(i, 1, OP_OPEN, "it");
+    commit_whole();
+    aside();
+    for (int i = 0; i < 3; i++) {
+        state_at(1, JOURNAL_FATE_RETRY, 0, "");
+        state_at(2, JOURNAL_FATE_INTENT, 0, "");
+        state_at(2, JOURNAL_FATE_RETRY, 0, JOURNAL_REASON_HELD);
+        state_at(3, JOURNAL_FATE_RETRY, 0, i == 0 ? "" : JOURNAL_REASON_FOUND);
+    }
+    state_at(2, JOURNAL_FATE_DEAD, 0, "refused by the sink");
+    commit_whole();
+    recall = recall_(&sum);
+    assert_int_equal(sum.op_count, 4);
+    assert_int_equal(sum.ops[0].attempts, 3);
+    assert_int_equal(sum.ops[1].attempts, 3);
+    assert_int_equal(sum.ops[1].fate, JOURNAL_FATE_DEAD);
+    assert_int_equal(sum.ops[2].attempts, 1);
+    assert_int_equal(sum.ops[3].attempts, 0);
+    journal_recall_destroy(recall);
+    end();
+}
+
 /* The ticket of an incident is known until its end is told. */
 static void tickets_of_open_incidents_are_kept(void **unused)
 {
@@ -452,6 +599,8 @@ static void assert_same(const struct journal_summary *a, const struct journal_su
         assert_int_equal(a->ops[i].may_exist, b->ops[i].may_exist);
         assert_string_equal(a->ops[i].sink, b->ops[i].sink);
         assert_string_equal(a->ops[i].reference, b->ops[i].reference);
+        assert_int_equal(a->ops[i].age_ms, b->ops[i].age_ms);
+        assert_int_equal(a->ops[i].attempts, b->ops[i].attempts);
     }
 }
 
@@ -593,6 +742,41 @@ static void what_nobody_asks_for_is_forgotten(void **unused)
     end();
 }
 
+/* What version 1 lacked: how many ops there are, and of each its age and attempts (C12). */
+static void C12_what_was_known_before_ages_were_is_read(void **unused)
+{
+    enum { BYTES_1 = 272, AGE = 16 };
+    struct journal_buffer bytes = {.bytes = {.at = NULL}};
+    struct journal_summary sum, old;
+    struct journal_recall *recall, *again;
+    struct error err = {""};
+    size_t more;
+
+    (void)unused;
+    begin();
+    commit_many(0, 14);
+    recall = recall_(&sum);
+    journal_recall_save(recall, &bytes);
+    more = sizeof(uint64_t) + sum.op_count * AGE;
+    memmove(bytes.bytes.at + BYTES_1, bytes.bytes.at + BYTES_1 + more,
+            bytes.bytes.count - BYTES_1 - more);
+    bytes.bytes.at[0] = 1;
+    if (journal_recall_load(bytes.bytes.at, bytes.bytes.count - more, &again, &err) != 0)
+        fail_msg("%s", err.text);
+    journal_recall_summary(again, &old);
+    assert_int_equal(old.op_count, sum.op_count);
+    assert_int_equal(old.to_ms, sum.to_ms);
+    for (size_t i = 0; i < old.op_count; i++) {
+        assert_true(id128_equal(old.ops[i].id, sum.ops[i].id));
+        assert_int_equal(old.ops[i].fate, sum.ops[i].fate);
+        assert_int_equal(old.ops[i].age_ms, 0);
+    }
+    journal_buffer_release(&bytes);
+    journal_recall_destroy(again);
+    journal_recall_destroy(recall);
+    end();
+}
+
 static void bytes_that_are_none_are_refused(void **unused)
 {
     struct journal_buffer bytes = {.bytes = {.at = NULL}};
@@ -663,10 +847,13 @@ int main(void)
         cmocka_unit_test(what_has_no_end_is_owed),
         cmocka_unit_test(a_later_op_overtakes_a_dead_one),
         cmocka_unit_test(ops_of_an_incident_that_opened_again_are_told_apart),
+        cmocka_unit_test(O5_the_age_of_an_op_is_how_long_it_could_be_tried),
+        cmocka_unit_test(O1_an_op_keeps_count_of_the_attempts_that_failed),
         cmocka_unit_test(tickets_of_open_incidents_are_kept),
         cmocka_unit_test(many_ops_keep_their_order),
         cmocka_unit_test(what_was_known_and_the_rest_are_all),
         cmocka_unit_test(what_nobody_asks_for_is_forgotten),
+        cmocka_unit_test(C12_what_was_known_before_ages_were_is_read),
         cmocka_unit_test(bytes_that_are_none_are_refused),
         cmocka_unit_test(what_differs_is_said),
         cmocka_unit_test(a_group_that_makes_no_sense_is_refused),

@@ -11,6 +11,8 @@
 #include "base/hash.h"
 #include "outbox_world.h"
 
+enum { HOUR_MS = 3600000 };
+
 static const char pd_ok[] = "{\"status\":\"success\"}";
 
 /* ---- O5 ---- */
@@ -148,6 +150,61 @@ static void O5_a_P1_is_tried_for_ever(void **state)
     fail_for_hours(400);
     assert_int_equal(counters(0).dead, 0);
     assert_int_equal(counters(0).waiting, 1);
+}
+
+/* An op of a webhook as a former process left it. */
+static void resume(uint64_t incident, enum op_state was, uint32_t attempts, int64_t age_ms)
+{
+    struct outbox_resumed left = {.op = fixture_op(incident, 1, OP_OPEN, 0),
+                                  .state = was,
+                                  .attempts = attempts,
+                                  .age_ms = age_ms};
+    uint64_t bytes;
+
+    left.incident = left.op.incident->id;
+    assert_true(outbox_core_resume(core, &left, &bytes));
+}
+
+/* How long it takes to give up what a former process left; no attempt is taken. */
+static uint64_t dead_in_ms(uint32_t attempts, int64_t age_ms, struct outbox_dead_row *row)
+{
+    uint64_t from_ns = fixture_mono_ns;
+    size_t tries = 0;
+
+    begin_world(NULL, 0);
+    resume(1, OP_RETRY, attempts, age_ms);
+    outbox_core_run(core);
+    while (counters(0).dead == 0) {
+        if (tries < fixture_sent_count)
+            fixture_answer(tries++, 503, "", "");
+        else
+            run_next(HOUR_MS);
+    }
+    assert_int_equal(outbox_core_dead(core, &(struct outbox_pick){.sink = -1}, row, 1), 1);
+    assert_int_equal(row->attempts, attempts + tries);
+    return (fixture_mono_ns - from_ns) / 1000000;
+}
+
+static void O5_what_a_former_process_left_has_the_rest_of_its_time(void **state)
+{
+    struct outbox_dead_row row;
+    uint64_t ms;
+
+    (void)state;
+    ms = dead_in_ms(3, 70 * HOUR_MS, &row);
+    assert_in_range(ms, 2 * HOUR_MS, 2 * HOUR_MS + 60000); /* as O5_an_op_is_dead_after_72_hours */
+}
+
+/* It had all its time, as where retry_hours was made less. */
+static void O5_what_a_former_process_left_is_tried_before_it_is_given_up(void **state)
+{
+    struct outbox_dead_row row;
+    uint64_t ms;
+
+    (void)state;
+    ms = dead_in_ms(900, 100 * HOUR_MS, &row);
+    assert_in_range(ms, 300000, 360000);
+    assert_true(row.attempts > 905);
 }
 
 static void O5_ops_behind_a_closed_gate_grow_old_as_well(void **state)
@@ -422,6 +479,8 @@ int main(void)
         TEST(O5_retry_after_is_honoured_as_a_date),
         TEST(O5_an_op_is_dead_after_72_hours),
         TEST(O5_a_P1_is_tried_for_ever),
+        TEST(O5_what_a_former_process_left_has_the_rest_of_its_time),
+        TEST(O5_what_a_former_process_left_is_tried_before_it_is_given_up),
         TEST(O5_ops_behind_a_closed_gate_grow_old_as_well),
         TEST(O6_each_status_has_its_class),
         TEST(O6_a_refused_credential_holds_the_whole_sink_and_kills_nothing),
