@@ -82,11 +82,15 @@ static void tell_switch(struct durable *durable, int64_t at_ms)
 void durable_begin(struct durable *durable, struct outbox *outbox)
 {
     const struct journal_summary *past = &durable->past;
+    uint64_t ticket;
 
-    /* The outbox's thread may be waiting for gates already. */
+    /* The outbox's thread may be waiting for gates already, also for such as are durable. */
     pthread_mutex_lock(&durable->gates_lock);
     durable->outbox = outbox;
+    ticket = durable->durable_ticket;
     pthread_mutex_unlock(&durable->gates_lock);
+    if (outbox != NULL)
+        durable_open_gates(durable, ticket);
     journal_flush(durable->journal);
     if (past->rules_count == 0)
         journal_rules(durable->journal,
@@ -375,6 +379,8 @@ void durable_on_committed(void *self, const struct journal_commit *commit)
     }
     pthread_mutex_lock(&durable->gates_lock);
     outbox = durable->outbox;
+    if (outbox == NULL)
+        durable->durable_ticket = commit->ticket;
     pthread_mutex_unlock(&durable->gates_lock);
     for (size_t i = 0; i < commit->op_count; i++)
         if (outbox == NULL || !durable_hand_over(durable, &commit->ops[i]))

@@ -141,8 +141,9 @@ struct durable {
     struct outbox_resumed *resumed;
     size_t resumed_count, foreign_ops;
     pthread_mutex_t gates_lock;
-    VECTOR_OF(struct gate) gates;   /* under the lock, by ticket: they wait for their INTENT */
-    int waker;                      /* nobody wakes it: for short sleeps */
+    VECTOR_OF(struct gate) gates; /* under the lock, by ticket: they wait for their INTENT */
+    uint64_t durable_ticket; /* the same: up to which it is durable while `outbox` is not set */
+    int waker;               /* nobody wakes it: for short sleeps */
     struct durable_refused refused; /* with that it was to go on from, where it is; setup */
     struct history_writer *history; /* NULL: none is kept; setup, then what it allows itself */
     _Atomic bool is_recovered;      /* relaxed: a report, and a hint for the sequencer */

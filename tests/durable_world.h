@@ -66,6 +66,10 @@ struct world {
     uint64_t pushes_open, pushes_refused;
     _Atomic uint64_t late_by_seal;        /* over the last life */
     void (*on_told)(struct world *world); /* behind each line and answer, under the lock */
+
+    /* The outbox runs, and the rest of a start is to come. Thread: the test's; NULL: nobody asks.
+     */
+    void (*on_outbox)(struct world *world);
 };
 
 static const char *const world_sinks[] = {"hook", "pager"};
@@ -467,6 +471,8 @@ static inline int world_start(struct world *world, const char *rules, unsigned p
     world->why = (struct error){""};
     world->dir.lock_fd = -1;
     code = world_start_durable(world, rules, port);
+    if (code == EXIT_OK && world->on_outbox != NULL)
+        world->on_outbox(world);
     if (code == EXIT_OK)
         code = world_start_engine(world, &listener);
     if (code == EXIT_OK && (intake_log_start(world->intake, &hooks, &world->why) != 0 ||

@@ -1,6 +1,7 @@
 /*
  * Aim (O1, O5): what became of an op is in the journal before a kill can take it: how often it was
- * tried, that it was given up, and how old it is. Method: lives on a disk in memory
+ * tried, that it was given up, and how old it is; and what a start finds owed leaves, however far
+ * that start is. Method: lives on a disk in memory
  * (tests/durable_world.h), each ended by a power cut, with one attempt at each of two sinks, for no
  * time passes in a life but the first one, which only makes the op.
  */
@@ -112,9 +113,53 @@ static void O1_tries_and_the_end_of_an_op_outlive_a_kill(void **state)
     sim_disk_end();
 }
 
+/* The other sink, which waits for nothing, is told in the same turn: when that is durable, so is
+ * the intent, and nothing else is told whose commit would let it go. */
+static void wait_for_commit(struct world *of)
+{
+    struct sink_counters counters[SINKS];
+
+    do {
+        usleep(1000);
+        outbox_counters(of->outbox, counters, SINKS);
+    } while (counters[1].done == 0);
+    durable_sync(of->durable);
+}
+
+static void O1_an_intent_that_is_durable_before_its_start_is_over_leaves(void **state)
+{
+    static const struct fake_step steps[] = {{FAKE_ANSWER_CLOSE, FAKE_200}};
+    struct sink_counters counters[SINKS];
+    struct fake_sink sink;
+
+    (void)state;
+    sim_disk_begin(1);
+    world_create(&world);
+    fake_start(&sink, steps, 1);
+    start(0);
+    bench_put(world.bench->feed[0], 0, "r1", "down", "");
+    bench_settle(world.bench);
+    bench_pass(world.bench, 2000, 50);
+    world_sync(&world);
+    kill_it();
+    world.on_outbox = wait_for_commit;
+    start(sink.port);
+    world.on_outbox = NULL;
+    do {
+        usleep(1000);
+        outbox_counters(world.outbox, counters, SINKS);
+    } while (counters[0].done + counters[1].done < SINKS);
+    if (world_stop(&world) != EXIT_OK)
+        fail_msg("%s", world.why.text);
+    fake_stop(&sink);
+    world_destroy(&world);
+    sim_disk_end();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(O1_an_intent_that_is_durable_before_its_start_is_over_leaves),
         cmocka_unit_test(O1_tries_and_the_end_of_an_op_outlive_a_kill),
     };
     log_configure(LOG_ERROR + 1, LOG_TEXT);
