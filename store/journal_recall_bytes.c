@@ -200,7 +200,7 @@ int journal_recall_load(const void *at, size_t bytes, struct journal_recall **ou
     struct journal_cursor cursor = {at, (const char *)at + bytes, true};
     struct journal_record record;
     struct saved saved;
-    const char *ages;
+    const char *ages = NULL;
     uint64_t ops = 0;
     int rc;
 
