@@ -4,6 +4,11 @@
  * durable (write, sync, rename, sync_dir, unlink), WHEN is before, after or, for write, half, and N
  * says which of these calls, from 1.
  *
+ * STEP may also be one of what a log does, in the order of its calls: release, where a segment that
+ * nobody needs loses its name, and release_sync, the sync of its folder behind that; checkpoint,
+ * the write of one into the intake log, and checkpoint_sync behind it. TOCSIN_KILL_IN=WORDS: of
+ * names alone whose path has these words.
+ *
  * It dies as by kill -9, within the call, while all other threads go on until then. Without the
  * variable it is tocsin.
  *
@@ -26,6 +31,7 @@
 #include "base/host.h"
 #include "base/standard_files.h"
 #include "daemon/commands.h"
+#include "daemon/silences.h"
 #include "ingest/decoder.h"
 #include "rules/rule_set.h"
 #include "store/segment_log.h"
@@ -34,7 +40,12 @@ static struct host watched;
 static const struct host *inner;
 static char step_wanted[16], when_wanted[16];
 static unsigned long number_wanted;
+static const char *folder_wanted; /* words of its path; NULL: any */
 static atomic_ulong number;
+
+/* Of this thread, of the last call but the syncs: what they make durable. */
+static _Thread_local bool has_released;
+static _Thread_local int checkpoint_fd = -1;
 
 static void die(void)
 {
@@ -54,10 +65,36 @@ static void die_if(bool is_here, const char *when)
         die();
 }
 
+static bool is_within(const char *path)
+{
+    return folder_wanted == NULL || strstr(path, folder_wanted) != NULL;
+}
+
+static bool is_segment(const char *path)
+{
+    const char *end = strrchr(path, '.');
+
+    return end != NULL && strcmp(end, ".seg") == 0;
+}
+
+/* One name goes, or becomes another. */
+static bool is_name_here(const char *step, const char *path)
+{
+    if (!is_within(path))
+        return false;
+    has_released = is_segment(path);
+    return is_it(step) || (has_released && is_it("release"));
+}
+
 static ssize_t watched_pwrite(void *self, int fd, const void *from, size_t bytes, int64_t at)
 {
-    bool is_here = is_it("write");
+    static const char word[] = "tocsin" INTAKE_CHECKPOINT_WHAT; /* who, and what */
+    bool is_checkpoint = memmem(from, bytes, word, sizeof(word) - 1) != NULL;
+    bool is_here = is_it("write") || (is_checkpoint && is_it("checkpoint"));
     ssize_t put;
+
+    if (is_checkpoint)
+        checkpoint_fd = fd;
 
     die_if(is_here, "before");
     if (is_here && strcmp("half", when_wanted) == 0)
@@ -70,9 +107,10 @@ static ssize_t watched_pwrite(void *self, int fd, const void *from, size_t bytes
 
 static int watched_sync(void *self, int fd)
 {
-    bool is_here = is_it("sync");
+    bool is_here = is_it("sync") || (fd == checkpoint_fd && is_it("checkpoint_sync"));
     int rc;
 
+    checkpoint_fd = -1;
     die_if(is_here, "before");
     rc = inner->sync(self, fd);
     die_if(is_here, "after");
@@ -81,7 +119,7 @@ static int watched_sync(void *self, int fd)
 
 static int watched_rename(void *self, const char *from, const char *to)
 {
-    bool is_here = is_it("rename");
+    bool is_here = is_name_here("rename", from);
     int rc;
 
     die_if(is_here, "before");
@@ -92,9 +130,11 @@ static int watched_rename(void *self, const char *from, const char *to)
 
 static int watched_sync_dir(void *self, const char *path)
 {
-    bool is_here = is_it("sync_dir");
+    bool is_here =
+        is_within(path) && (is_it("sync_dir") || (has_released && is_it("release_sync")));
     int rc;
 
+    has_released = false;
     die_if(is_here, "before");
     rc = inner->sync_dir(self, path);
     die_if(is_here, "after");
@@ -103,7 +143,7 @@ static int watched_sync_dir(void *self, const char *path)
 
 static int watched_unlink(void *self, const char *path)
 {
-    bool is_here = is_it("unlink");
+    bool is_here = is_name_here("unlink", path);
     int rc;
 
     die_if(is_here, "before");
@@ -219,6 +259,8 @@ int __wrap_segment_log_open(const struct segment_config *config, const struct se
 int main(int argc, char **argv)
 {
     const char *at = getenv("TOCSIN_KILL_AT");
+
+    folder_wanted = getenv("TOCSIN_KILL_IN");
 
     standard_files_hold();
     if (at != NULL) {

@@ -14,7 +14,7 @@ tocsin_story(NAME history SCRIPT history.sh SANITIZED)
 tocsin_story(NAME intake SCRIPT intake.sh SANITIZED)
 tocsin_story(NAME intake_keep SCRIPT intake_keep.sh SANITIZED)
 tocsin_story(NAME by_hand SCRIPT by_hand.sh SANITIZED)
-# SIGKILL at random moments: a few here, 2,000 in the long forms together, with those of intake_kill and
+# SIGKILL at random moments: a few here, 2,150 in the long forms together, with those of intake_kill and
 # those at durable steps.
 tocsin_story(NAME kill SCRIPT kill.py ARGS 4)
 tocsin_story(NAME kill_switch SCRIPT kill.py ARGS 4 --switch)
@@ -37,6 +37,9 @@ tocsin_story(NAME kill_steps_long SCRIPT kill.py LABELS long TIMEOUT 1800 ARGS 5
 tocsin_story(NAME kill_every_long SCRIPT kill.py LABELS long TIMEOUT 1200 ARGS 150 --every)
 tocsin_story(NAME intake_kill SCRIPT intake_kill.py ARGS 4)
 tocsin_story(NAME intake_kill_steps SCRIPT intake_kill.py ARGS 5 --steps)
+# As the log lets go of segments, and writes checkpoints.
+tocsin_story(NAME intake_kill_recycle SCRIPT intake_kill.py ARGS 9 --recycle)
+tocsin_story(NAME intake_kill_recycle_long SCRIPT intake_kill.py LABELS long TIMEOUT 1800 ARGS 150 --recycle)
 tocsin_story(NAME intake_kill_long SCRIPT intake_kill.py LABELS long TIMEOUT 1200 ARGS 300)
 tocsin_story(NAME intake_kill_steps_long SCRIPT intake_kill.py LABELS long TIMEOUT 1200 ARGS 200 --steps)
 tocsin_story(NAME kill_long SCRIPT kill.py LABELS long TIMEOUT 1800 ARGS 800)
