@@ -110,10 +110,12 @@ struct trace_touch {
     /* A former form of the rule holds the key by its open incident (X5): when the set in force took
      * effect. INT64_MIN: none does. */
     int64_t former_until_ms;
-    /* TRACE_WATCHED, after the touch: how far the key is, as its rule's form says it ("count() 4
-     * of 5, distinct(check) 2 of 2"), when something in it is next due to change by itself
-     * (INT64_MAX: never), and what that is when nothing opens ("the oldest left"); `near` is 0 for
-     * nothing, 1 for enough. Else "". */
+    /* TRACE_CLOSED: the rule, as it is in force, by which the key watches on; else NULL. */
+    const struct rule *then;
+    /* TRACE_WATCHED, and with `then`, after the touch: how far the key is, as its rule's form says
+     * it ("count() 4 of 5, distinct(check) 2 of 2"), when something in it is next due to change by
+     * itself (INT64_MAX: never), and what that is when nothing opens ("the oldest left"); `near` is
+     * 0 for nothing, 1 for enough. Else "". */
     const char *state;
     int64_t next_ms;
     const char *waits;

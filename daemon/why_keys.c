@@ -32,6 +32,8 @@ static void note_progress(struct why *why, const struct trace_touch *touch)
         of->watched = of->opened = false; /* the newest touch of the alert says it */
     if (why_asks_how_it_stood(why))
         why_note_standing(of, touch);
+    if (touch->then != NULL && touch->touch->kind == TOUCH_BEAT && why->question.subject == WHY_KEY)
+        why_note_after(why, touch);
     if (touch->fate == TRACE_WATCHED && touch->state[0] != '\0' &&
         touch->touch->kind <= TOUCH_REPEAT) {
         if (!why_asks_how_it_stood(why))

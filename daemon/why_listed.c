@@ -2,6 +2,7 @@
  * why_listed.c - keys that a rule waits for because it lists them, whether or not an event of
  * theirs ever came. See why_parts.h.
  */
+#include <string.h>
 #include "base/text.h"
 #include "daemon/why_parts.h"
 
@@ -55,6 +56,16 @@ const struct rule *why_listed_by(const struct why *why, const struct rule **othe
         *other = by == NULL ? not_by : NULL;
     /* Nothing is waited for before the run begins. */
     return why->first_ms <= why->question.at_ms && why->first_ms != INT64_MAX ? by : NULL;
+}
+
+const struct rule *why_rule_at_end(const struct why *why, const char *rule_id)
+{
+    const struct rule_set *rules = last_set(why);
+
+    for (uint32_t i = 0; i < rule_set_count(rules); i++)
+        if (strcmp(rule_set_rule(rules, i)->id, rule_id) == 0)
+            return rule_set_rule(rules, i);
+    return NULL;
 }
 
 bool why_key_opened(const struct why *why)

@@ -113,6 +113,15 @@ void why_note_moment(struct why *why, struct why_rule *of, const struct trace_to
     begin(of, touch);
 }
 
+void why_note_after(struct why *why, const struct trace_touch *touch)
+{
+    struct why_rule *of = why_rule_of(why, touch->then);
+
+    begin(of, touch);
+    of->best_share = -1; /* it is of before */
+    of->emptied_ms = INT64_MIN;
+}
+
 void why_note_standing(struct why_rule *of, const struct trace_touch *touch)
 {
     if (touch->fate == TRACE_WATCHED && touch->state[0] != '\0') {

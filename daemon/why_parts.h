@@ -407,6 +407,9 @@ void why_take_state(struct why_rule *of, const struct trace_touch *touch);
 /* A problem that the key holds: the nearest of them stays. */
 void why_note_moment(struct why *why, struct why_rule *of, const struct trace_touch *touch);
 
+/* A sign of life has closed the key's incident, and it is waited for the next. */
+void why_note_after(struct why *why, const struct trace_touch *touch);
+
 /* What may end the moment: an incident of the key opened, the key went at the bound. */
 void why_moment_opened(struct why_rule *of, struct id128 key, const struct incident *incident);
 void why_moment_evicted(struct why_rule *of, const struct trace_key *key);
@@ -425,6 +428,9 @@ double why_share(const struct why *why, const struct why_rule *of);
 /* The rule in force at the time that is asked about whose expect.keys lists the key that is asked
  * for; NULL: none does. *other, the first that lists others of its kind; NULL: none does. */
 const struct rule *why_listed_by(const struct why *why, const struct rule **other);
+
+/* The rule of that id at the end of what counts; NULL: there is none. */
+const struct rule *why_rule_at_end(const struct why *why, const char *rule_id);
 /* A rule that lists its keys lists these values. */
 bool why_lists(const struct rule *rule, const struct text *values);
 /* Whether a rule had an incident of the key that is asked for. */

@@ -91,19 +91,40 @@ static void say_next_opened(struct why *why, const struct why_rule *of)
     say_time(why, " opened at ", of->now.opened_ms);
 }
 
+/* How the rule as it is lets the key of an absence go; NULL: it waits for it, as far as that is
+ * known. */
+static const char *let_go(const struct why *why, const struct rule *before)
+{
+    const struct rule *now = why_rule_at_end(why, before->id);
+
+    if (before->form_kind != FORM_EXPECT)
+        return NULL;
+    if (now == NULL)
+        return ", and let the key go";
+    if (!id128_equal(now->key_kind, before->key_kind))
+        return ", has its keys by other names since, and let this one go";
+    return why->question.subject == WHY_KEY && now->listed_count > 0 &&
+                   why_listed_by(why, NULL) != now
+               ? ", lists other keys in expect.keys, and let this one go"
+               : NULL;
+}
+
 /* A reload came before the next sign of life was due: the form in force, if there is one, waits for
  * it by its own time. False: there was no reload. */
 static bool say_former(struct why *why, const struct why_rule *of)
 {
-    int64_t former_ms = why_former_since(why, of->rule, of->now.next_ms);
-    bool is_gone = why_gone_since(why, of->rule->id, of->now.next_ms) != INT64_MIN;
+    const char *how = let_go(why, of->rule);
+    int64_t seen_ms = why->question.at_ms < why->passed_ms ? why->question.at_ms : why->passed_ms;
+    int64_t end_ms = how != NULL ? seen_ms : of->now.next_ms;
+    int64_t former_ms = why_former_since(why, of->rule, end_ms);
+    bool is_gone = why_gone_since(why, of->rule->id, end_ms) != INT64_MIN;
 
     if (of->rule->form_kind != FORM_EXPECT || former_ms == INT64_MIN)
         return false;
     say(why, "; the rule was %s by the reload", is_gone ? "taken out" : "changed");
     say_time(why, " at ", former_ms);
-    if (is_gone)
-        say(why, ", and let the key go");
+    if (how != NULL || is_gone)
+        say(why, "%s", how != NULL ? how : ", and let the key go");
     else if (of->now.opened_ms != INT64_MIN)
         say_next_opened(why, of);
     return true;
@@ -119,6 +140,8 @@ static void say_outcome(struct why *why, const struct why_rule *of)
         say_time(why, " at ", of->now.ended_ms);
     } else if (of->now.evicted_ms != INT64_MIN && of->now.evicted_ms < of->now.next_ms) {
         say(why, "; then the key was evicted, the rule had more than max_keys");
+    } else if (let_go(why, of->rule) != NULL && say_former(why, of)) {
+        return;
     } else if (of->now.next_ms == INT64_MAX) {
         return;
     } else if (why->question.at_ms != INT64_MAX && of->now.next_ms > why->question.at_ms) {
@@ -570,9 +593,10 @@ static bool is_farther(const struct why *why, const struct why_rule *of,
 
     if (progress != progress_of(than))
         return progress > progress_of(than);
-    return progress == WATCHED  ? why_share(why, of) > why_share(why, than)
-           : progress == FAILED ? of->share > than->share
-                                : false;
+    return progress == OPENED    ? of->opened_ms > than->opened_ms
+           : progress == WATCHED ? why_share(why, of) > why_share(why, than)
+           : progress == FAILED  ? of->share > than->share
+                                 : false;
 }
 
 /* Where no rule has got far, the choice of the one that is named says little. */
@@ -598,6 +622,31 @@ static void say_looked_at(struct why *why)
         say(why, " and %zu more", count - RULES_NAMED);
 }
 
+/* The form of the rule that waits for the key behind its incident, or did; NULL: none does. */
+static const struct why_rule *waits_since(const struct why *why, const struct why_rule *of)
+{
+    for (size_t i = 0; i < why->per_rule.count; i++) {
+        const struct why_rule *other = &why->per_rule.at[i];
+        if (other->watched && (other == of || (other->rule->form_kind == FORM_EXPECT &&
+                                               strcmp(other->rule->id, of->rule->id) == 0 &&
+                                               other->now.at_ms >= of->closed_ms)))
+            return other;
+    }
+    return NULL;
+}
+
+/* Of an absence that has ended nothing is waited for. */
+static void say_not_waited_for(struct why *why, const struct why_rule *of)
+{
+    int64_t gone_ms = why_gone_since(why, of->rule->id, INT64_MAX);
+
+    say(why, "; since then it is not waited for");
+    if (gone_ms != INT64_MIN)
+        say_time(why, ": its rule was taken out by the reload at ", gone_ms);
+    else if (let_go(why, of->rule) == NULL)
+        say(why, ", and will not be before its next sign of life");
+}
+
 static void say_opened(struct why *why, const struct why_rule *of)
 {
     say_incident(why, "incident ", of->opened_id);
@@ -611,10 +660,13 @@ static void say_opened(struct why *why, const struct why_rule *of)
     say_mute(why, of->opened_id);
     if (of->closed_ms == INT64_MIN)
         return;
-    if (of->watched) {
-        why->moment_of = of;
+    const struct why_rule *since = waits_since(why, of);
+    if (since != NULL) {
+        why->moment_of = since;
         say(why, "; since then, ");
-        say_watched(why, of);
+        say_watched(why, since);
+    } else if (of->rule->form_kind == FORM_EXPECT) {
+        say_not_waited_for(why, of);
     }
 }
 

@@ -136,6 +136,9 @@ static void a_sign_of_life_that_a_former_rule_had_names_the_reload(void **state)
 {
     static const struct put silent[] = {
         {1000, "h/a", "new", ""}, {9000, "end", "end", ""}, {0, NULL, NULL, NULL}};
+    /* Nobody would have missed it by then. */
+    static const struct put short_of[] = {
+        {1000, "h/a", "new", ""}, {4500, "end", "end", ""}, {0, NULL, NULL, NULL}};
     static const struct put heard[] = {{1000, "h/a", "new", ""},
                                        {5500, "h/a", "new", BENCH_CLEAR},
                                        {12000, "end", "end", ""},
@@ -153,6 +156,8 @@ static void a_sign_of_life_that_a_former_rule_had_names_the_reload(void **state)
         {silent, "rules:\n" PAIR("new", "new", "2", ""),
          "the rule was taken out by the reload at " T "44.000Z, and let the key go"},
         {heard, ALIVE("6s"), "the next came, h/a new, at " T "45.500Z"},
+        {short_of, "rules:\n" PAIR("new", "new", "2", ""),
+         "the rule was taken out by the reload at " T "44.000Z, and let the key go"},
     };
 
     (void)state;
@@ -164,6 +169,102 @@ static void a_sign_of_life_that_a_former_rule_had_names_the_reload(void **state)
                  rows[i].verdict);
         without_ids(said, plain, sizeof(plain));
         assert_string_equal(plain, wanted);
+        free(said);
+        free(text);
+    }
+}
+
+#define WAS                                                                                        \
+    "was open from " T "42.000Z to " T                                                             \
+    "42.500Z; since then, rule alive: expects an event every 2s, one came at " T "42.500Z; "
+
+/* h was missed, heard again before the reload, and is silent since: what became of it then is told
+ * behind its incident. */
+static void a_key_that_is_silent_since_its_incident_names_the_reload(void **state)
+{
+    static const struct put silent[] = {{0, "h/a", "new", ""},
+                                        {2500, "h/a", "new", BENCH_CLEAR},
+                                        {20000, "end", "end", ""},
+                                        {0, NULL, NULL, NULL}};
+    static const struct {
+        const char *after, *verdict;
+    } rows[] = {
+        {ALIVE("4s"), "has been open since " T "46.500Z"},
+        {ALIVE("30s"), WAS "the rule was changed by the reload at " T "44.000Z"},
+        {ALIVE("30s, keys: [{host: other}]"),
+         WAS "the rule was changed by the reload at " T
+             "44.000Z, lists other keys in expect.keys, and let this one go"},
+        {"rules:\n- id: alive\n  where: check == \"new\"\n  by: [host, check]\n"
+         "  expect: {every: 4s}\n  incident: {title: t}\n  close: cleared()\n",
+         WAS "the rule was changed by the reload at " T
+             "44.000Z, has its keys by other names since, and let this one go"},
+        {"rules:\n" PAIR("new", "new", "2", ""),
+         WAS "the rule was taken out by the reload at " T "44.000Z, and let the key go"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        char *text, plain[2000], wanted[1000];
+        char *said = asked_of(silent, ALIVE("2s"), rows[i].after, "host=h", "alive", &text);
+        snprintf(wanted, sizeof(wanted), "incident # of rule alive %s", rows[i].verdict);
+        without_ids(said, plain, sizeof(plain));
+        assert_string_equal(plain, wanted);
+        free(said);
+        free(text);
+    }
+}
+
+/* The incident is open at the reload, and ends behind it. */
+static void a_key_whose_incident_ends_behind_a_reload_is_told_by_the_rule_in_force(void **state)
+{
+    static const struct put heard[] = {{0, "h/a", "new", ""},
+                                       {5000, "h/a", "new", BENCH_CLEAR},
+                                       {20000, "end", "end", ""},
+                                       {0, NULL, NULL, NULL}};
+    static const struct {
+        const char *after, *verdict;
+    } rows[] = {
+        {ALIVE("30s"), "was open from " T "42.000Z to " T
+                       "45.000Z; since then, rule alive: expects an event every 30s, one came "
+                       "at " T "45.000Z; the input ends before 2001-09-09T01:47:15.000Z"},
+        {"rules:\n" PAIR("new", "new", "2", ""), "has been open since " T "42.000Z"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        char *text, plain[2000], wanted[1000];
+        char *said = asked_of(heard, ALIVE("2s"), rows[i].after, "host=h", "alive", &text);
+        snprintf(wanted, sizeof(wanted), "incident # of rule alive %s", rows[i].verdict);
+        without_ids(said, plain, sizeof(plain));
+        assert_string_equal(plain, wanted);
+        free(said);
+        free(text);
+    }
+}
+
+/* An absence that is over while nothing is heard is forgotten until something is. */
+static void a_key_that_nobody_waits_for_behind_its_incident_is_told_as_such(void **state)
+{
+    static const struct put silent[] = {
+        {0, "h/a", "new", ""}, {20000, "end", "end", ""}, {0, NULL, NULL, NULL}};
+    static const char quiet[] =
+        "rules:\n- id: alive\n  where: check == \"new\"\n  by: [host]\n  expect: {every: 2s}\n"
+        "  incident: {title: t}\n  close: quiet(1s)\n";
+
+    (void)state;
+    for (int is_gone = 0; is_gone < 2; is_gone++) {
+        char *text, plain[2000];
+        char *said =
+            asked_of(silent, quiet, is_gone ? "rules:\n" PAIR("new", "new", "2", "") : quiet,
+                     "host=h", "alive", &text);
+        without_ids(said, plain, sizeof(plain));
+        assert_string_equal(
+            plain, is_gone ? "incident # of rule alive was open from " T "42.000Z to " T
+                             "43.000Z; since then it is not waited for: its rule was taken out by "
+                             "the reload at " T "44.000Z"
+                           : "incident # of rule alive was open from " T "42.000Z to " T
+                             "43.000Z; since then it is not waited for, and will not be before its "
+                             "next sign of life");
         free(said);
         free(text);
     }
@@ -353,6 +454,9 @@ int main(void)
         cmocka_unit_test(a_rule_that_did_not_change_goes_on),
         cmocka_unit_test(a_key_that_a_former_form_holds_names_the_reload),
         cmocka_unit_test(a_sign_of_life_that_a_former_rule_had_names_the_reload),
+        cmocka_unit_test(a_key_that_is_silent_since_its_incident_names_the_reload),
+        cmocka_unit_test(a_key_whose_incident_ends_behind_a_reload_is_told_by_the_rule_in_force),
+        cmocka_unit_test(a_key_that_nobody_waits_for_behind_its_incident_is_told_as_such),
         cmocka_unit_test(an_incident_of_a_rule_that_is_gone_names_the_reload),
         cmocka_unit_test(the_shelf_gives_back_the_files_of_a_set),
         cmocka_unit_test(the_shelf_keeps_a_set_for_an_hour),

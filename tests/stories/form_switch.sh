@@ -9,9 +9,10 @@ input.topics: [{topic: events, disorder: 20ms}]
 rules: [rules.yaml]
 data: {dir: data}
 TEXT
-form() { # WHEN TITLE EVERY
+form() { # WHEN TITLE EVERY OF-LEAF
     { echo 'rules:'; rule first alpha; } | sed "s/count() >= 1/$1/; s/alpha on/$2 on/" >rules.yaml
     printf '  - {id: pulse, where: check == "beat", by: [host], expect: {every: %s}, incident: {title: "{host}"}, close: cleared()}\n' "$3" >>rules.yaml
+    printf '  - {id: leaf, where: check == "leaf", by: [host], expect: {every: %s}, incident: {title: "{host}"}, close: cleared()}\n' "$4" >>rules.yaml
 }
 opened() { grep -cE "\"change\":\"opened\".*host=$1\"" incidents.log || true; }
 has_opened() { [[ $(opened "$1") == "$2" ]]; }
@@ -26,13 +27,14 @@ is_new() {
     file_has incidents.log "\"title\":\"new on m$marker\""
 }
 
-form 'count() >= 1' former 1h
+form 'count() >= 1' former 1h 1s
 start_daemon
 wait_for "it is ready" answers /readyz 200
-event beat q problem | send
+{ event beat q problem; event leaf z problem; } | send
 repeat
 has_opened x 1 || fail "x opened $(opened x) times"
-form 'count() > 0' new 2h
+wait_for "z is missed" has_opened z 1
+form 'count() > 0' new 2h 3h
 "$TOCSIN" check --config tocsin.yaml --against running >check.out 2>&1 || true
 file_has check.out 'first +drains' || fail "the preview: $(cat check.out)"
 file_has check.out 'pulse +drains +keys 1, open incidents 0$' || fail "the preview of pulse: $(cat check.out)"
@@ -56,6 +58,21 @@ has_opened x 2 || fail "x opened $(opened x) times when it was let go"
 file_has incidents.log '"title":"new on x"' || fail "x did not go to the new form: $(grep 'host=x"' incidents.log)"
 
 incident=$(grep '"change":"opened"' incidents.log | grep 'host=x"' | head -1 | grep -o '"incident":"[0-9a-f]*' | cut -d'"' -f4)
+# z is heard of again, waited for by the rule as it is, and then by nobody, for the rule goes: whynot says so, of the
+# daemon that runs.
+event leaf z clear | send
+wait_for "z is missed no more" file_has incidents.log '"change":"closed".*host=z"'
+sed -i '/id: leaf/d' rules.yaml
+kill -HUP "$daemon"
+is_let_go() {
+    repeat
+    [[ $(curl -s "http://127.0.0.1:$admin/rules" | grep -c '"rule": *"leaf"') == 0 ]]
+}
+wait_for "nobody waits for z" is_let_go
+"$TOCSIN" whynot host=z --rule leaf --config tocsin.yaml --from earliest >answer 2>&1 || fail "whynot: $(cat answer)"
+file_has answer '^incident [0-9a-f]* of rule leaf was open from .* to .*; since then, rule leaf: expects an event every 3h, one came at .*; the rule was taken out by the reload at .*, and let the key go$' ||
+    fail "whynot does not say what became of z: $(cat answer)"
+
 kill -TERM "$daemon"
 wait_end "$daemon"
 [[ $code == 0 ]] || fail "exit code $code"
