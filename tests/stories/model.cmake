@@ -39,7 +39,7 @@ tocsin_test(model_images_long ${compare_all} --images --count 10000 --seed 10000
 tocsin_test(model_live_long ${compare_live} --count 1500 --seed 1000000 --runs 4 --shrink)
 set_tests_properties(model_10000 model_big model_live model_cover model_calendars model_test_run_model
     PROPERTIES TIMEOUT 1800)
-# On both cores, and first; two places are left for tests that wait.
+# On both cores, and first; the other places are left for tests that wait, and for two that do not.
 math(EXPR both "${busy} + 1")
 set_tests_properties(model_10000 model_long model_live_long PROPERTIES PROCESSORS ${both} COST 1000)
 set_tests_properties(model_big model_live model_cover model_calendars PROPERTIES COST 100)
