@@ -105,7 +105,7 @@ class Model:
         if end > begin:
             self.list_keys(begin // self.round_ms * self.round_ms)
         while (what, self.now) != (ROUND_END, end):
-            self.now, what, _, act = min(self.due(), key=lambda due: due[:3])
+            self.now, what, _, act = min(self.due())
             self.mutes_at = self.now - (what == ROUND_END)
             self.next_round = math.inf if what == ROUND_END else (self.now // self.round_ms + 1) * self.round_ms
             for alert in self.alerts.values():

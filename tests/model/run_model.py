@@ -317,7 +317,8 @@ def main():
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--count", type=int, default=1000)
     parser.add_argument("--runs", type=int, default=2, help="of each scenario")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes that share the seeds")
+    # One more than cores: each waits while its engine runs.
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() + 1, help="processes that share the seeds")
     parser.add_argument("--all", action="store_true", help="configurations")
     parser.add_argument("--big", action="store_true", help="hundreds of alerts and events")
     parser.add_argument("--live", action="store_true", help="scripts for live_runner")

@@ -146,7 +146,7 @@ def value(tree, world):
     if op in LAZY:
         return LAZY[op](world, *args)
     if op in STRICT:
-        return STRICT[op](*(value(arg, world) if type(arg) is tuple else arg for arg in args))
+        return STRICT[op](*[value(arg, world) if type(arg) is tuple else arg for arg in args])
     return getattr(world, op)(*args)  # what only the world knows: field, has, aggregate, quiet ...
 
 

@@ -2,6 +2,7 @@
 things up in; scenario.json, which the model reads, and settings.json, the runners' part of it."""
 import csv
 import datetime
+import functools
 import io
 import json
 import os
@@ -209,7 +210,13 @@ def rules_yaml(rules, mutes=None, enrich=None):
     return "\n".join(lines + mutes_yaml(mutes or {})) + "\n"
 
 
+@functools.cache
 def table_files():
+    """The same for all scenarios."""
+    return list(table_texts())
+
+
+def table_texts():
     for name, rows in TABLES.items():
         out = io.StringIO()
         columns = sorted({column for row in rows.values() for column in row})
