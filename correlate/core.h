@@ -582,19 +582,9 @@ bool stages_poll(struct worker *worker);
 /* correlate/engine.c: wakes the threads that sleep; only those that wait for bins if so said. */
 void engine_wake(struct engine *engine, bool only_for_bins);
 
-/* The bins of ingest thread `t`, or of derived events for t == worker_count, and how far
- * they may be looked into. */
-static inline const struct bins *engine_bins(const struct engine *engine, unsigned t,
-                                             int64_t *reach)
-{
-    if (t == engine->worker_count) {
-        *reach = engine->derived_reach;
-        return &engine->derived;
-    }
-    /* B, acquire end: the slots below are empty, or hold the epoch that they are for. */
-    *reach = atomic_load_explicit(&engine->workers[t].reach_epoch, memory_order_acquire);
-    return &engine->workers[t].bins;
-}
+/* correlate/step.c: the bins of ingest thread `t`, or of derived events for t == worker_count, and
+ * how far they may be looked into. Asked once for a step and thread. */
+const struct bins *engine_bins(const struct engine *engine, unsigned t, int64_t *reach);
 
 /* The row of the first slot from *index on that is not free; *index is then behind it. */
 bool engine_rule_row(const struct engine *engine, size_t *index, struct engine_rule_counters *out);

@@ -15,6 +15,17 @@
 #include "correlate/snapshot.h"
 #include "correlate/step_report.h"
 
+const struct bins *engine_bins(const struct engine *engine, unsigned t, int64_t *reach)
+{
+    if (t == engine->worker_count) {
+        *reach = engine->derived_reach;
+        return &engine->derived;
+    }
+    /* B, acquire end: the slots below are empty, or hold the epoch that they are for. */
+    *reach = atomic_load_explicit(&engine->workers[t].reach_epoch, memory_order_acquire);
+    return &engine->workers[t].bins;
+}
+
 static uint64_t events_in(const struct engine *engine, int64_t epoch)
 {
     uint64_t count = 0;
