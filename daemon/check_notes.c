@@ -8,6 +8,7 @@
 #include "rules/mute.h"
 #include "rules/mute_reach.h"
 #include "rules/value.h"
+#include "rules/wildcards.h"
 
 /* A year, with some days to spare. Of all calendars so many ends are followed; those beyond are
  * taken on trust. */
@@ -42,6 +43,14 @@ static void note_dropped(const struct notes *notes, const struct rule *rule)
         note(notes,
              "rule %s never opens: enrich step %s drops all events that its `where` asks for",
              rule->id, rule->dropped_by);
+}
+
+static void note_wildcard(const struct notes *notes, const struct rule *rule)
+{
+    char sentence[WILDCARD_BYTES];
+
+    if (wildcard_find(rule, sentence))
+        note(notes, "rule %s %s", rule->id, sentence);
 }
 
 /* Only these are true of `close`. */
@@ -183,9 +192,13 @@ void check_notes(const struct rule_set *rules, int64_t now_ms, bool looks_at_mut
     struct notes notes = {
         .rules = rules, .now_ms = now_ms, .ends_left = ENDS_MAX, .each = each, .self = self};
 
+    if (rule_set_passed_over(rules) != NULL)
+        note(&notes, "%s is not read: of a folder those files are that end with .yaml",
+             rule_set_passed_over(rules));
     for (uint32_t i = 0; i < rule_set_count(rules); i++) {
         const struct rule *rule = rule_set_rule(rules, i);
         note_dropped(&notes, rule);
+        note_wildcard(&notes, rule);
         note_thresholds(&notes, rule);
         note_given_up(&notes, rule);
     }

@@ -2,6 +2,7 @@
 #include "rules/lexer.h"
 
 #include <string.h>
+#include <strings.h>
 
 static bool is_digit(char c)
 {
@@ -338,6 +339,21 @@ static const char *pattern_sign(char c, char next)
                : NULL;
 }
 
+/* Sigma's field|contains. */
+static bool is_modifier(const struct lexer *lexer)
+{
+    static const char *const words[] = {"contains", "startswith", "endswith", "re", "all"};
+
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        uint32_t bytes = (uint32_t)strlen(words[i]);
+        if (lexer->end - lexer->at > bytes &&
+            strncasecmp(lexer->text + lexer->at + 1, words[i], bytes) == 0 &&
+            !is_letter(peek(lexer, bytes + 1)))
+            return true;
+    }
+    return false;
+}
+
 static void lex_sign(struct lexer *lexer, struct token *token)
 {
     char c = peek(lexer, 0);
@@ -362,8 +378,11 @@ static void lex_sign(struct lexer *lexer, struct token *token)
                       : c == '=' && next == '<' ? "write <= for \"at most\""
                       : c == '='                ? "write == to compare"
                       : c == '&'                ? "write && for \"and\""
-                      : c == '|'                ? "write || for \"or\""
-                                                : "this sign has no meaning in an expression";
+                      : c == '|' && is_modifier(lexer)
+                          ? "this is written as a function: FIELD.contains(\"...\"), "
+                            "FIELD.startsWith(\"...\"), FIELD.matches(r\"...\")"
+                      : c == '|' ? "write || for \"or\""
+                                 : "this sign has no meaning in an expression";
     uint32_t to = lexer->at + 1;
     while (to < lexer->end && ((unsigned char)lexer->text[to] & 0xc0) == 0x80)
         to++;

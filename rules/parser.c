@@ -64,6 +64,18 @@ static const char *operator_meant(const struct token *token)
         {"not", "write !(a in b) for \"a not in b\""},
         {"NOT", "write !(a in b) for \"a not in b\""},
         {"IN", "write in for \"IN\""},
+        {"is", "write == to compare"},
+        {"equals", "write == to compare"},
+        {"like",
+         "write FIELD.contains(\"...\"), FIELD.startsWith(\"...\") or FIELD.matches(r\"...\")"},
+        {"LIKE",
+         "write FIELD.contains(\"...\"), FIELD.startsWith(\"...\") or FIELD.matches(r\"...\")"},
+        {"contains", "a text is looked into by a function: write FIELD.contains(\"...\")"},
+        {"startsWith", "a text is looked into by a function: write FIELD.startsWith(\"...\")"},
+        {"startswith", "a text is looked into by a function: write FIELD.startsWith(\"...\")"},
+        {"endsWith", "a text is looked into by a function: write FIELD.endsWith(\"...\")"},
+        {"endswith", "a text is looked into by a function: write FIELD.endsWith(\"...\")"},
+        {"matches", "a pattern is asked for by a function: write FIELD.matches(r\"...\")"},
     };
 
     for (size_t i = 0; token->kind == TOKEN_NAME && i < sizeof(words) / sizeof(words[0]); i++)

@@ -10,6 +10,7 @@
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
+#include "base/nearest.h"
 #include "rules/composite.h"
 #include "rules/impossible.h"
 #include "rules/rule_reading.h"
@@ -60,6 +61,44 @@ static const struct yaml_node *condition_of(struct reading *reading, const struc
     return NULL;
 }
 
+/* What steps are written as elsewhere. False, diagnosed, for a key that there is not. */
+static bool check_step_keys(struct reading *reading, const struct yaml_node *node, bool may_negate)
+{
+    static const struct {
+        const char *key, *hint;
+    } rows[] = {
+        {"name", "; its name is \"as\""},
+        {"id", "; its name is \"as\""},
+        {"if", "; what meets it stands in \"where\""},
+        {"when", "; what meets it stands in \"where\""},
+        {"condition", "; what meets it stands in \"where\""},
+        {"match", "; what meets it stands in \"where\""},
+    };
+    bool has_condition =
+        yaml_node_find(node, "where") != NULL || yaml_node_find(node, "not") != NULL;
+
+    for (const struct yaml_node *at = node->first; at != NULL; at = at->next) {
+        size_t row = 0;
+        while (row < sizeof(rows) / sizeof(rows[0]) && !text_equals(at->key->text, rows[row].key))
+            row++;
+        if (row == sizeof(rows) / sizeof(rows[0]))
+            continue;
+        diagnose(reading_diag(reading), at->key->span, "a step has no key \"%s\"%s", rows[row].key,
+                 rows[row].hint);
+        return false;
+    }
+    /* {a: check == "x"}: a name before a condition. */
+    if (!has_condition && node->count == 1 && node->first->kind == YAML_SCALAR &&
+        nearest_name(node->first->key->text, sequence_step_keys, 3) == NULL) {
+        diagnose(reading_diag(reading), node->first->key->span,
+                 "a step has no key \"%.60s\"; it is written {where: CONDITION, as: %.60s}",
+                 node->first->key->text.at, node->first->key->text.at);
+        return false;
+    }
+    return rule_check_keys(node, may_negate ? sequence_step_keys : all_step_keys,
+                           may_negate ? 3 : 2, "a step", reading_diag(reading));
+}
+
 /* Reads a step and gives its condition once more, unchecked, for the rule's `where`; NULL when
  * something is wrong. `checked` is the condition itself. */
 static struct ast *read_step(struct reading *reading, const struct yaml_node *node, uint32_t number,
@@ -70,14 +109,16 @@ static struct ast *read_step(struct reading *reading, const struct yaml_node *no
     const struct yaml_node *condition;
 
     if (node->kind != YAML_MAP) {
-        diagnose(reading_diag(reading), node->span, "a step is a map with \"where\", not %s",
-                 yaml_kind_name(node->kind));
+        diagnose(reading_diag(reading), node->span, "a step is a map with \"where\", not %s%s",
+                 yaml_kind_name(node->kind),
+                 node->kind == YAML_SCALAR ? ": write it behind \"where: \"" : "");
         reading_spoil(reading);
         return NULL;
     }
-    if (!rule_check_keys(node, may_negate ? sequence_step_keys : all_step_keys, may_negate ? 3 : 2,
-                         "a step", reading_diag(reading)))
+    if (!check_step_keys(reading, node, may_negate)) {
         reading_spoil(reading);
+        return NULL;
+    }
     name_step(reading, node, number);
     condition = condition_of(reading, node, may_negate, &rule->open.step[number].is_negated);
     if (condition == NULL)

@@ -194,19 +194,43 @@ static const char *const root_keys[] = {"rules",       "sets",    "tables", "sil
 
 enum { ROOT_KEYS = sizeof(root_keys) / sizeof(root_keys[0]) };
 
-/* A file of tests, or an event, in the place of rules: its first key tells. */
+/* What stands in the place of rules now and then, each by a key of its own. */
+static const struct {
+    const char *key, *sentence;
+    bool beside_rules; /* though there is a key `rules` as well */
+} other_files[] = {
+    {"tests", "this is a file of tests: tocsin test runs it", true},
+    {"input", "this is a configuration of tocsin: tocsin check --config reads it", true},
+    {"sinks", "this is a configuration of tocsin: tocsin check --config reads it", true},
+    {"engine", "this is a configuration of tocsin: tocsin check --config reads it", true},
+    {"resource", "this is an event, and no rule file", false},
+    {"detection", "this is a rule of Sigma: tocsin import makes a rule file of it", false},
+    {"correlation", "this is a rule of Sigma: tocsin import makes a rule file of it", false},
+    {"route", "this is a configuration of Alertmanager: tocsin import makes a rule file of it",
+     false},
+    {"inhibit_rules",
+     "this is a configuration of Alertmanager: tocsin import makes a rule file of it", false},
+    {"groups",
+     "this is a rule file of Prometheus, which works it out itself: its alerts come to tocsin by "
+     "Alertmanager (docs/events.md), whose configuration tocsin import takes",
+     false},
+    {"apiVersion", "this is an object of Kubernetes, and no rule file", false},
+    {"where", "a rule file begins with \"rules:\"; a rule is an entry of that list: - id: ...",
+     false},
+};
+
 static bool is_other_file(const struct yaml_node *root, struct diagnostics *diag)
 {
-    const struct yaml_node *tests = yaml_node_find(root, "tests");
-    const struct yaml_node *event = yaml_node_find(root, "resource");
+    bool has_rules = yaml_node_find(root, "rules") != NULL;
 
-    if (yaml_node_find(root, "rules") != NULL && tests == NULL)
-        return false;
-    if (tests != NULL)
-        diagnose(diag, tests->key->span, "this is a file of tests: tocsin test runs it");
-    else if (event != NULL)
-        diagnose(diag, event->key->span, "this is an event, and no rule file");
-    return tests != NULL || event != NULL;
+    for (size_t i = 0; i < sizeof(other_files) / sizeof(other_files[0]); i++) {
+        const struct yaml_node *node = yaml_node_find(root, other_files[i].key);
+        if (node == NULL || (has_rules && !other_files[i].beside_rules))
+            continue;
+        diagnose(diag, node->key->span, "%s", other_files[i].sentence);
+        return true;
+    }
+    return false;
 }
 
 static bool check_root(struct loading *loading, const struct yaml_node *root)
@@ -215,7 +239,10 @@ static bool check_root(struct loading *loading, const struct yaml_node *root)
     bool has_any = false;
 
     if (root->kind != YAML_MAP) {
-        diagnose(&loading->diag, root->span, "%s", begins);
+        bool is_bare = root->kind == YAML_LIST && root->first != NULL &&
+                       root->first->kind == YAML_MAP && yaml_node_find(root->first, "id") != NULL;
+        diagnose(&loading->diag, root->span, "%s%s", begins,
+                 is_bare ? "; this list stands under that key" : "");
         return false;
     }
     if (is_other_file(root, &loading->diag) ||
@@ -478,6 +505,7 @@ struct file_list {
     const char *folder;
     char other[200]; /* the first *.yml of the folder, which is no rule file; "" where there is none
                       */
+    const char *passed_over; /* the first of them with its folder */
     int rc;
 };
 
@@ -551,6 +579,16 @@ static const char *other_ending(const struct file_list *list, char hint[OTHER_EN
     return hint;
 }
 
+static void note_passed_over(struct file_list *list)
+{
+    char path[OTHER_ENDING_BYTES];
+
+    if (list->other[0] == '\0' || list->passed_over != NULL ||
+        snprintf(path, sizeof(path), "%s/%s", list->folder, list->other) >= (int)sizeof(path))
+        return;
+    list->passed_over = arena_copy(list->arena, path, strlen(path));
+}
+
 static int list_path(struct file_list *list, const char *path, struct error *err)
 {
     size_t before = list->count;
@@ -569,6 +607,7 @@ static int list_path(struct file_list *list, const char *path, struct error *err
         return -ENOENT;
     } else if (list->count > before) {
         qsort(list->paths + before, list->count - before, sizeof(*list->paths), order_paths);
+        note_passed_over(list);
     }
     rc = rc != 0 ? rc : list->rc;
     if (rc == -E2BIG)
@@ -622,6 +661,9 @@ int rule_set_load(const char *const *paths, size_t path_count, struct rule_set *
     for (size_t i = 0; i < list.count && rc == 0 && !loading.diag.out_of_memory; i++)
         rc = load_file(&loading, &list, i, err);
     if (rc == 0) {
+        if (list.passed_over != NULL && loading.set->arena != NULL)
+            loading.set->passed_over =
+                arena_copy(loading.set->arena, list.passed_over, strlen(list.passed_over));
         rc = loading_finish(&loading, out);
     } else {
         rule_set_destroy(loading.set);

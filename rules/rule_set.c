@@ -127,6 +127,11 @@ static const struct compiled_rule *compiled(const struct rule *rule)
     return (const struct compiled_rule *)(const void *)rule;
 }
 
+const char *rule_set_passed_over(const struct rule_set *set)
+{
+    return set->passed_over;
+}
+
 bool rule_set_fixes(const struct rule_set *set, uint32_t index, uint32_t by, struct text *value)
 {
     const struct rule *rule = rule_set_rule(set, index);

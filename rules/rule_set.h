@@ -221,6 +221,10 @@ int rule_set_check(const char *name, const char *text, size_t bytes,
                    const struct diagnostics_listener *listener, struct error *err);
 void rule_set_destroy(struct rule_set *set);
 
+/* A *.yml of a folder that was read, which is no rule file but may be meant as one; NULL: there is
+ * none. */
+const char *rule_set_passed_over(const struct rule_set *set);
+
 uint32_t rule_set_count(const struct rule_set *set);
 const struct rule *rule_set_rule(const struct rule_set *set, uint32_t index);
 /* Hash of the whole set, names and programs: the same text gives the same. */

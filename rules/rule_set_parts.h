@@ -24,6 +24,7 @@ struct rule_set {
     struct mute_set mutes;
     const struct enrich_set *enrich; /* NULL: no steps */
     struct id128 hash;
+    const char *passed_over; /* see rule_set.h */
 };
 
 #endif

@@ -105,6 +105,32 @@ static void a_rule_whose_events_are_dropped_is_noted(void **state)
     ASSERT_NOTES(rows);
 }
 
+/* ---- texts that read like patterns ---- */
+
+static void a_text_with_a_wildcard_is_noted(void **state)
+{
+    static const struct row rows[] = {
+        {RULE("check == \"disk.*\""), "rule r compares check with \"disk.*\", in which .* stands "
+                                      "for itself and for no other text; "
+                                      "did you mean check.startsWith(\"disk\")?"},
+        {RULE("check == \"*disk\""), "rule r compares check with \"*disk\", in which * stands for "
+                                     "itself and for no other text; did you mean "
+                                     "check.endsWith(\"disk\")?"},
+        {RULE("host == \"a\" && labels.x != \"%disk%\""),
+         "rule r compares labels.x with \"%disk%\", in which % stands for itself and for no other "
+         "text; did you mean labels.x.contains(\"disk\")?"},
+        {RULE("check in [\"a\", \"b*\"]"), "rule r compares check with \"b*\", in which *"},
+        {RULE("check == \"100%\""), NULL},
+        {RULE("check == \"*\""), NULL},
+        {RULE("check == \"a*b\""), NULL},
+        {RULE("message.contains(\"*\")"), NULL},
+        {RULE("check.matches(\"disk.*\")"), NULL},
+    };
+
+    (void)state;
+    ASSERT_NOTES(rows);
+}
+
 /* ---- how incidents close ---- */
 
 #define CLOSES(when, close)                                                                        \
@@ -199,6 +225,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_rule_whose_events_are_dropped_is_noted),
+        cmocka_unit_test(a_text_with_a_wildcard_is_noted),
         cmocka_unit_test(a_close_that_comes_too_soon_is_noted),
         cmocka_unit_test(an_inhibition_without_equal_is_noted),
         cmocka_unit_test(a_window_that_is_always_open_is_noted),

@@ -401,6 +401,73 @@ static void wrong_keys_are_refused(void **state)
         assert_refused_line(cases[i].text, cases[i].line);
 }
 
+#define RULE(where, more)                                                                          \
+    "rules:\n  - id: r\n    where: " where "\n    window: 1m\n    when: count() >= 1\n"            \
+    "    incident: {title: t}\n    close: cleared()\n" more
+#define STEPS(steps)                                                                               \
+    "rules:\n  - id: r\n    sequence: [" steps "]\n    within: 1m\n    incident: {title: t}\n"     \
+    "    close: cleared()\n"
+
+/* Who comes from another program is told how the same is written here, or what takes his file. */
+static void habits_of_other_programs_are_told_the_way(void **state)
+{
+    static const struct refusal rows[] = {
+        /* files */
+        {"groups:\n  - name: node\n    rules: []\n",
+         "r.yaml:1:1: this is a rule file of Prometheus, which works it out itself: its alerts "
+         "come "
+         "to tocsin by Alertmanager (docs/events.md), whose configuration tocsin import takes\n"},
+        {"title: x\nlogsource: {product: linux}\ndetection: {condition: a}\n",
+         "r.yaml:3:1: this is a rule of Sigma: tocsin import makes a rule file of it\n"},
+        {"title: x\ncorrelation: {type: event_count}\n", "r.yaml:2:1: this is a rule of Sigma: "},
+        {"global: {}\nroute: {receiver: a}\n",
+         "r.yaml:2:1: this is a configuration of Alertmanager: tocsin import makes a rule file of "
+         "it"},
+        {"inhibit_rules: []\n", "r.yaml:1:1: this is a configuration of Alertmanager: "},
+        {"apiVersion: v1\nkind: ConfigMap\n",
+         "r.yaml:1:1: this is an object of Kubernetes, and no rule file\n"},
+        {"rules: [a.yaml]\nsinks: []\n",
+         "r.yaml:2:1: this is a configuration of tocsin: tocsin check --config reads it\n"},
+        {"- id: x\n  where: true\n",
+         "r.yaml:1:1: a rule file begins with \"rules:\"; this list stands under that key\n"},
+        {"id: x\nwhere: true\n",
+         "r.yaml:2:1: a rule file begins with \"rules:\"; a rule is an entry "
+         "of that list: - id: ...\n"},
+        /* keys of a rule, of a step */
+        {RULE("check == \"a\"", "    labels: {team: x}\n"),
+         "r.yaml:8:5: a rule has no key \"labels\"; what its events are stands in \"where\": "
+         "labels.team "
+         "== \"storage\"\n"},
+        {RULE("check == \"a\"", "    timeframe: 5m\n"),
+         "a rule has no key \"timeframe\"; how far it looks back is \"window\", or \"within\" of "
+         "steps"},
+        {STEPS("{a: check == \"x\"}, {where: check == \"y\"}"),
+         "r.yaml:3:17: a step has no key \"a\"; it is written {where: CONDITION, as: a}\n"},
+        {STEPS("{name: a, where: check == \"x\"}, {where: check == \"y\"}"),
+         "r.yaml:3:17: a step has no key \"name\"; its name is \"as\"\n"},
+        {STEPS("{if: check == \"x\"}, {where: check == \"y\"}"),
+         "r.yaml:3:17: a step has no key \"if\"; what meets it stands in \"where\"\n"},
+        {STEPS("check == \"x\", {where: check == \"y\"}"),
+         "r.yaml:3:16: a step is a map with \"where\", not text: write it behind \"where: \"\n"},
+        /* expressions */
+        {RULE("check|contains == \"x\"", ""),
+         "r.yaml:3:17: this is written as a function: FIELD.contains(\"...\"), "
+         "FIELD.startsWith(\"...\"), FIELD.matches(r\"...\")\n"},
+        {RULE("check|startswith(\"x\")", ""), "r.yaml:3:17: this is written as a function: "},
+        {RULE("check | \"x\"", ""), "r.yaml:3:18: write || for \"or\"\n"},
+        {RULE("check like \"x%\"", ""),
+         "r.yaml:3:18: write FIELD.contains(\"...\"), FIELD.startsWith(\"...\") or "},
+        {RULE("message contains \"x\"", ""),
+         "r.yaml:3:20: a text is looked into by a function: write FIELD.contains(\"...\")\n"},
+        {RULE("message matches \"x\"", ""),
+         "r.yaml:3:20: a pattern is asked for by a function: write FIELD.matches(r\"...\")\n"},
+        {RULE("check is \"x\"", ""), "r.yaml:3:18: write == to compare\n"},
+    };
+
+    (void)state;
+    assert_each_refused(rows, sizeof(rows) / sizeof(rows[0]));
+}
+
 static void long_files_ids_and_titles_are_refused(void **state)
 {
     char text[4096], word[1100];
@@ -611,6 +678,7 @@ int main(void)
         cmocka_unit_test(places_are_right_in_every_scalar_style),
         cmocka_unit_test(caret_stands_below_tabs_and_inside_long_lines),
         cmocka_unit_test(wrong_keys_are_refused),
+        cmocka_unit_test(habits_of_other_programs_are_told_the_way),
         cmocka_unit_test(long_files_ids_and_titles_are_refused),
         cmocka_unit_test(costly_texts_are_refused_at_once),
         cmocka_unit_test(wrong_enrich_steps_are_refused),

@@ -193,6 +193,12 @@ sed '2{p;s/alpha/few/;s/count() >= 1/count() < 5/;p;s/few/whole/;s/5m/{tumbling:
 check 0 --rules few.yaml
 file_has check.out '^note: rule few opens at the first event .* 5 that .* asks count[(][)] to stay below' || fail "no word of the first event"
 [[ $(grep -c 'opens at the first event' check.out) == 1 ]] || fail "more rules are doubted than few: $(cat check.out)"
+# Of a folder that has both endings those of one are read, which is told.
+mkdir both
+cp few.yaml both/a.yaml
+printf 'rules: []\n' >both/b.yml
+check 0 --rules ./both
+file_has check.out '^note: ./both/b.yml is not read: of a folder those files are that end with .yaml$' || fail "no word of b.yml: $(cat check.out)"
 # What no event opens knows no field of one, and a deviation need not have alerts that clear.
 cat >silent.yaml <<'YAML'
 rules:
