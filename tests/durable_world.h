@@ -58,6 +58,7 @@ struct world {
     size_t snapshot_bytes;     /* of lanes taken at once; 0: as many as the daemon does */
     bool recycles;             /* the journal keeps only what a start needs */
     bool takes_last;           /* a snapshot as a life ends */
+    struct unit *unit;         /* that the directory is of; NULL: none */
 
     /* Told by threads of the product. */
     pthread_mutex_t lock;
@@ -326,6 +327,7 @@ static inline int world_start_durable(struct world *world, const char *rules, un
                                    .sinks = world->sinks,
                                    .sink_count = 2};
     struct durable_options options = {.dir = &world->dir,
+                                      .unit = world->unit,
                                       .engine = &world->bench->config,
                                       .read = &world->read,
                                       .segment_bytes = WORLD_SEGMENT,
