@@ -47,6 +47,7 @@ struct desk_ticket {
     int64_t created_ms;
     unsigned changes;
     bool is_open;
+    bool was_shown; /* by a look-up */
 };
 
 struct desk_answer {
@@ -165,10 +166,12 @@ static inline char *desk_list(const char *host, const char *name, const char *ke
     json_t *list = json_array();
 
     for (size_t i = 0; i < desk.ticket_count; i++) {
-        const struct desk_ticket *ticket = &desk.ticket[i];
-        if (strcmp(ticket->host, host) == 0 && strncmp(ticket->key, key, 32) == 0 &&
-            ticket->created_ns + desk.lag_ns <= fixture_mono_ns)
-            json_array_append_new(list, desk_show(ticket));
+        struct desk_ticket *ticket = &desk.ticket[i];
+        if (strcmp(ticket->host, host) != 0 || strncmp(ticket->key, key, 32) != 0 ||
+            ticket->created_ns + desk.lag_ns > fixture_mono_ns)
+            continue;
+        json_array_append_new(list, desk_show(ticket));
+        ticket->was_shown = true;
     }
     return desk_wrap(name, list);
 }

@@ -200,6 +200,7 @@ struct desk_found desk_find_tickets(const char *host, const char *incident)
         found.made++;
         found.open += ticket->is_open;
         found.linked += ticket->link[0] != '\0';
+        found.unseen += ticket->is_open && !ticket->was_shown;
     }
     return found;
 }

@@ -47,6 +47,7 @@ void desk_deliver(struct dice *dice);
 /* What the systems hold of one incident: how many tickets were made, how many are open. */
 struct desk_found {
     unsigned made, open, linked; /* linked: closed as a duplicate of another */
+    unsigned unseen;             /* open, and shown by no look-up */
 };
 struct desk_found desk_find_tickets(const char *host, const char *incident);
 /* The i-th ticket of all: whose it is. False: there are not as many. */

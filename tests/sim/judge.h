@@ -27,7 +27,7 @@ struct judge_counts {
     uint64_t taken;                   /* take-overs in them, that came to be ready */
     uint64_t taken_in_time, taken_ns; /* where nothing was in the way; the longest, from the end of
                                        * the lease until it was ready */
-    uint64_t left_open;  /* alerts of class A that one opened that was not the owner any more */
+    uint64_t left_open;  /* alerts and tickets of one that was not the owner any more */
     uint64_t memory_kib; /* the largest of a life */
 };
 

@@ -524,6 +524,25 @@ static void make_pair(struct scenario *scenario, struct dice *dice)
     make_aparts(scenario, dice);
 }
 
+/* Before it was thrown for whether anybody does anything to the two. */
+#define SEEDS_PAIRS_LEFT_ALONE 1000000000
+
+/* Whoever has the unit is pushed at, and incidents are acknowledged and closed there. Only where
+ * the store can be asked all the time: an owner that cannot reach it goes on, and what it answered
+ * then is on its own disk alone, which is the unit's no more once another has taken over. */
+static void make_pair_people(struct scenario *scenario, struct dice *dice)
+{
+    struct people_plan *people = &scenario->people;
+
+    if (!scenario->is_pair || scenario->seed < SEEDS_PAIRS_LEFT_ALONE ||
+        scenario->has_redis_faults || !dice_percent(dice, 90))
+        return;
+    people->every_ns = dice_between(dice, 50, 1000) * MILLI_NS;
+    people->has_pushes = true;
+    people->by_hand = dice_percent(dice, 50) ? (unsigned)dice_between(dice, 5, 60) : 0;
+    scenario->has_acts = people->by_hand > 0;
+}
+
 static void make_outage(struct scenario *scenario, struct dice *dice)
 {
     scenario->has_outage = dice_percent(dice, 12);
@@ -563,7 +582,7 @@ void scenario_make(struct scenario *scenario, uint64_t seed, unsigned events)
 {
     struct dice dice = dice_of(seed, 1), acts = dice_of(seed, 20);
     struct dice history = dice_of(seed, 21), redis = dice_of(seed, 22);
-    struct dice moments = dice_of(seed, 23), pair = dice_of(seed, 24);
+    struct dice moments = dice_of(seed, 23), pair = dice_of(seed, 24), by = dice_of(seed, 26);
 
     *scenario = (struct scenario){.seed = seed, .events = events};
     scenario->is_orderly = dice_percent(&dice, 75);
@@ -580,6 +599,7 @@ void scenario_make(struct scenario *scenario, uint64_t seed, unsigned events)
     make_redis(scenario, &redis);
     make_moments(scenario, &moments);
     make_pair(scenario, &pair);
+    make_pair_people(scenario, &by);
 }
 
 /* ---- the configuration ---- */
