@@ -529,7 +529,7 @@ static void make_pair(struct scenario *scenario, struct dice *dice)
 
 /* Whoever has the unit is pushed at, and incidents are acknowledged and closed there. Only where
  * the store can be asked all the time: an owner that cannot reach it goes on, and what it answered
- * then is on its own disk alone, which is the unit's no more once another has taken over. */
+ * then comes back with its directory alone (docs/operating.md). */
 static void make_pair_people(struct scenario *scenario, struct dice *dice)
 {
     struct people_plan *people = &scenario->people;
