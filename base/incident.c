@@ -12,9 +12,9 @@ static const char *const cause_names[INCIDENT_CAUSE_COUNT] = {
     "value", "unlisted", "evicted", "unmuted", "acknowledged", "by-hand"};
 static const char *const priority_names[] = {"", "P1", "P2", "P3", "P4", "P5"};
 static const char *const op_names[] = {"open", "update", "ack", "resolve"};
-static const char *const mark_names[MARK_KIND_COUNT] = {"seal", "cap",   "blind-begin", "blind-end",
-                                                        "join", "leave", "switch",      "crash",
-                                                        "shed", "begin", "input"};
+static const char *const mark_names[MARK_KIND_COUNT] = {
+    "seal",  "cap",  "blind-begin", "blind-end", "join",       "leave",   "switch",
+    "crash", "shed", "begin",       "input",     "away-begin", "away-end"};
 
 const char *incident_change_name(enum incident_change change)
 {

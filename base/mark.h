@@ -24,6 +24,8 @@ enum mark_kind {
     MARK_SHED,
     MARK_BEGIN, /* the first watermark: nothing was closed before value_ms */
     MARK_INPUT, /* from `offset` on the partition is read by the settings that value_ms names */
+    MARK_AWAY_BEGIN, /* nobody could push, from value_ms on; its end is the next mark of the two */
+    MARK_AWAY_END,
     MARK_KIND_COUNT
 };
 

@@ -24,7 +24,7 @@ void alert_lane_init(struct alert_lane *lane, const struct engine_terms *terms)
     /* Two slots more than the mask tells: the prefetch of the next line stays inside. */
     lane->slots = slots_alloc(SLOTS_MIN);
     lane->mask = SLOTS_MIN - 1;
-    lane->untimed_due_ms = INT64_MAX;
+    lane->untimed_due_ms = lane->away_due_ms = INT64_MAX;
     lane->terms = *terms;
 }
 
@@ -44,6 +44,7 @@ void alert_lane_release(struct alert_lane *lane, struct slab *slab)
     free(lane->pages);
     free(lane->cold_free.at);
     free(lane->untimed.at);
+    free(lane->away.at);
     free(lane->slots);
     timer_heap_release(&lane->timers);
     memset(lane, 0, sizeof(*lane));

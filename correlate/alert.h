@@ -67,6 +67,8 @@ struct alert_cold {
     uint8_t severity; /* of `text` */
     bool told_open;
     bool is_held;         /* it is open, and of an open incident: it does not expire */
+    bool is_pushed : 1;   /* `text` is of an event that was pushed */
+    bool is_away : 1;     /* it waits in the lane's list of these */
     int64_t first_change; /* before `changes` exists: its only change */
 };
 
@@ -81,7 +83,9 @@ struct alert_lane {
     struct timer_heap timers;
     VECTOR_OF(uint32_t) untimed; /* cold numbers of alerts that wait without a timer: is_held */
     int64_t untimed_due_ms; /* when they are to be looked at all the same; INT64_MAX: none waits */
-    uint32_t generation;    /* of the rules its STALE flags are about */
+    VECTOR_OF(uint32_t) away; /* the same of alerts that are pushed, while nobody can push */
+    int64_t away_due_ms;
+    uint32_t generation;       /* of the rules its STALE flags are about */
     struct engine_terms terms; /* that its timers and rings of changes go by */
     int64_t from_ms;           /* in a silent step: what comes before was worked off */
 };
@@ -91,7 +95,8 @@ static inline int64_t alert_lane_due(const struct alert_lane *lane)
 {
     int64_t due = timer_heap_due(&lane->timers);
 
-    return due < lane->untimed_due_ms ? due : lane->untimed_due_ms;
+    due = due < lane->untimed_due_ms ? due : lane->untimed_due_ms;
+    return due < lane->away_due_ms ? due : lane->away_due_ms;
 }
 
 /* What the bound may take: smallest (last, identity) first. */

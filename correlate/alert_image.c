@@ -1,6 +1,7 @@
 /* alert_image.c - see alert_image.h. */
 #include "correlate/alert_image.h"
 
+#include "correlate/away.h"
 #include "correlate/dedup_parts.h"
 
 /* Less than any alert takes: what a count of them may be believed by. */
@@ -45,6 +46,7 @@ static void alert_put(const struct engine *engine, struct image_out *out,
     image_put_u32(out, cold->severity);
     image_put_u32(out, cold->told_open);
     image_put_u32(out, cold->is_held);
+    image_put_u32(out, cold->is_pushed);
     changes_put(out, cold, engine->newest_rules->terms.flap_start);
     routes_put(out, cold->routes, cold->route_count);
     routes_put(out, cold->flap_routes, cold->flap_route_count);
@@ -108,6 +110,14 @@ static void changes_take(struct image_in *in, struct slab *slab, struct alert_co
     cold->change_next = (uint16_t)(count % max);
 }
 
+/* When the last spell ends, or has ended, in which nobody can push. */
+static int64_t away_until(const struct engine *engine, int64_t now_ms)
+{
+    const struct away_spell *spell = away_at(engine, now_ms - 1);
+
+    return spell != NULL ? spell->end_ms : INT64_MIN;
+}
+
 /* All of it but its place. False, with nothing kept, when it cannot be. */
 static bool alert_take(const struct engine *engine, struct image_in *in, struct slab *slab,
                        struct alert_slot *slot, struct alert_cold *cold, int64_t now_ms)
@@ -129,11 +139,13 @@ static bool alert_take(const struct engine *engine, struct image_in *in, struct 
     cold->severity = (uint8_t)image_take_below(in, SEVERITY_COUNT, "there is no such severity");
     cold->told_open = image_take_flag(in);
     cold->is_held = image_take_flag(in);
+    cold->is_pushed = in->version >= 5 && image_take_flag(in);
     changes_take(in, slab, cold, changes_max);
     if ((slot->bits & ALERT_FLAPPING) != 0 &&
         (cold->change_count <= terms->flap_stop || cold->flap_end_ms < now_ms))
         image_fail(in, "an alert flaps that cannot");
-    if (!cold->is_held && last_ms + terms->expire_ms < now_ms)
+    if (!cold->is_held && last_ms + terms->expire_ms < now_ms &&
+        !(cold->is_pushed && away_until(engine, now_ms) >= now_ms))
         image_fail(in, "an alert was not heard of for too long");
     cold->routes = routes_take(engine, in, slab, &cold->route_count);
     cold->route_room = cold->route_count;
@@ -178,12 +190,13 @@ void alert_lane_load(struct engine *engine, unsigned lane, int64_t now_ms, struc
             tally_add(&owner->flapping, 1);
             dedup_timer_push(alerts, added, ALERT_TIMER_FLAP, cold.flap_end_ms);
         }
+        int64_t over_ms = alert_slot_last(added, now_ms) + engine->newest_rules->terms.expire_ms;
         if (cold.is_held)
             dedup_wait(alerts, number, now_ms);
+        else if (over_ms < now_ms)
+            dedup_wait_away(alerts, number, now_ms, away_until(engine, now_ms));
         else
-            dedup_timer_push(alerts, added, ALERT_TIMER_EXPIRE,
-                             alert_slot_last(added, now_ms) +
-                                 engine->newest_rules->terms.expire_ms);
+            dedup_timer_push(alerts, added, ALERT_TIMER_EXPIRE, over_ms);
     }
     alerts->generation = engine->newest_rules->generation;
     alerts->terms = engine->newest_rules->terms;

@@ -191,6 +191,7 @@ struct part {
     _Atomic int64_t reach;               /* max(M + L, V): where a recording's end seals it */
     _Atomic int64_t first_ms;            /* of its first event; INT64_MAX: none */
     _Atomic int64_t start_offset, read_offset, low_offset;
+    _Atomic bool has_events;   /* it ever had one: what somebody does is none */
     _Atomic uint64_t proof_ns; /* newest proof that it stands at its end; 0: none */
     _Atomic uint64_t records, gaps, redelivered, rejected; /* of this membership (L1) */
     _Atomic int64_t lag;
@@ -225,6 +226,11 @@ struct spell_mark {
     size_t made;   /* order of making */
     uint16_t part; /* id */
     bool begins;
+};
+
+/* From the end of what one run told to where the next could be pushed to. */
+struct away_spell {
+    int64_t begin_ms, end_ms;
 };
 
 /* The self-alert of a record at which a process died. */
@@ -491,8 +497,11 @@ struct engine {
     uint64_t steps_seen;   /* F: steps known to be done, looked up once per poll */
     VECTOR_OF(struct spell_mark) spells; /* by time; those before spell_at have become events */
     size_t spell_at;
-    int64_t spell_due_ms;                 /* of the next event of a spell; INT64_MAX: none */
-    int64_t spell_last_ms;                /* of the last mark made */
+    int64_t spell_due_ms;  /* of the next event of a spell; INT64_MAX: none */
+    int64_t spell_last_ms; /* of the last mark made */
+    VECTOR_OF(struct away_spell)
+    away;                                 /* by time, apart from each other; changes between steps
+                                           * alone: S */
     uint64_t walk_done;                   /* of walk_asked: the last that is over (walk.h) */
     unsigned walk_lane;                   /* of the one that goes on: the next */
     VECTOR_OF(struct crash_mark) crashes; /* by time; those before crash_at have become events */

@@ -12,13 +12,15 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include "correlate/away.h"
 #include "correlate/sort.h"
 
 enum { PREFETCH_AHEAD = 16, INDEX_BITS = SORT_INDEX_BITS, RANK_BITS = 16 };
 
 /* --- words -------------------------------------------------------------------------  */
 
-static void text_store(struct dedup *d, struct alert_cold *cold, const struct event *ev)
+static void text_store(struct dedup *d, struct alert_lane *lane, struct alert_slot *slot,
+                       struct alert_cold *cold, const struct event *ev)
 {
     struct event_text *text = slab_alloc(&d->worker->slab, ev->text->bytes);
 
@@ -26,6 +28,9 @@ static void text_store(struct dedup *d, struct alert_cold *cold, const struct ev
     if (cold->text != NULL)
         worker_bury(d->worker, d->seq, cold->text, cold->text->bytes);
     cold->text = text;
+    cold->is_pushed = away_is_intake(d->worker->engine->parts[ev->part]);
+    if (cold->is_away && !cold->is_pushed)
+        dedup_come_back(d, lane, slot, cold, ev->et_ms);
     cold->problem_et = ev->et_ms;
     cold->severity = ev->severity;
 }
@@ -57,7 +62,7 @@ static void open_alert(struct dedup *d, struct alert_lane *lane, struct alert_sl
         slot->bits |= ALERT_INCIDENT;
         cold->is_held = d->rules->takes_incidents && (ev->flags & EVENT_LAST_WORD) == 0;
     }
-    text_store(d, cold, ev);
+    text_store(d, lane, slot, cold, ev);
     dedup_change_record(d, cold, ev->et_ms);
     if ((slot->bits & ALERT_FLAPPING) != 0) {
         dedup_flap_look(d, lane, slot, cold, &order);
@@ -88,8 +93,8 @@ static void repeat_alert(struct dedup *d, struct alert_slot *slot, struct alert_
 }
 
 /* A problem event for an open alert. */
-static void again_alert(struct dedup *d, struct alert_slot *slot, struct alert_cold *cold,
-                        const struct event *ev)
+static void again_alert(struct dedup *d, struct alert_lane *lane, struct alert_slot *slot,
+                        struct alert_cold *cold, const struct event *ev)
 {
     struct order order = dedup_event_order(d, ev);
     bool same = slot->attr_hash == ev->attr_hash;
@@ -103,7 +108,7 @@ static void again_alert(struct dedup *d, struct alert_slot *slot, struct alert_c
     }
     if (flapping) {
         slot->attr_hash = ev->attr_hash;
-        text_store(d, cold, ev);
+        text_store(d, lane, slot, cold, ev);
         count_folded(d);
         return;
     }
@@ -126,7 +131,7 @@ static void again_alert(struct dedup *d, struct alert_slot *slot, struct alert_c
         return;
     }
     slot->attr_hash = ev->attr_hash;
-    text_store(d, cold, ev);
+    text_store(d, lane, slot, cold, ev);
     count_touched(d, dedup_tell_changed(d, &order, slot, cold, told, TOUCH_CHANGE));
 }
 
@@ -194,7 +199,7 @@ static void event_full(struct dedup *d, struct alert_lane *lane, struct alert_sl
         else
             d->duplicate++;
     } else if ((slot->bits & ALERT_OPEN) != 0) {
-        again_alert(d, slot, cold, ev);
+        again_alert(d, lane, slot, cold, ev);
     } else {
         tally_add(&d->worker->tally.alerts_refired, 1);
         open_alert(d, lane, slot, cold, ev);
@@ -272,15 +277,21 @@ static const struct event *enrich_first(struct dedup *d, const struct event *ev)
     return NULL;
 }
 
+static bool is_over(const struct dedup *d, const struct alert_lane *lane, struct alert_slot *slot,
+                    int64_t now_ms)
+{
+    return alert_slot_last(slot, now_ms) + d->terms->expire_ms <= now_ms &&
+           dedup_over_ms(d, slot, alert_cold(lane, alert_slot_cold(slot)), now_ms) <= now_ms;
+}
+
 /* Does anybody see the words of this event? Not those of a repeat that is only counted, nor of a
  * clear, which follows the routes. The same with and without a tracer. */
-static bool needs_words(const struct dedup *d, const struct alert_slot *slot,
-                        const struct event *ev)
+static bool needs_words(const struct dedup *d, const struct alert_lane *lane,
+                        struct alert_slot *slot, const struct event *ev)
 {
     return ev->state == EVENT_PROBLEM &&
            (d->rules->reads_message || slot == NULL || slot->attr_hash != ev->attr_hash ||
-            (slot->bits & ALERT_FLAGS) != ALERT_OPEN ||
-            alert_slot_last(slot, ev->et_ms) + d->terms->expire_ms <= ev->et_ms);
+            (slot->bits & ALERT_FLAGS) != ALERT_OPEN || is_over(d, lane, slot, ev->et_ms));
 }
 
 /* --- the phase ------------------------------------------------------------------------- */
@@ -412,7 +423,7 @@ static void batch_run(struct dedup *d, size_t count)
         }
         if (enriches && slot != NULL) /* else it would show in counts where a step happens to end */
             dedup_flap_run(d, slot, alert_cold(lane, alert_slot_cold(slot)), ev->et_ms);
-        if (enriches && needs_words(d, slot, ev))
+        if (enriches && needs_words(d, lane, slot, ev))
             ev = dedup_enrich(d, ev);
         if (traced)
             event_traced(d, lane, slot, ev);

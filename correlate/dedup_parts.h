@@ -161,7 +161,18 @@ void dedup_let_go(struct dedup *d, struct alert_lane *lane, const struct alert_s
 /* An alert that is held waits without a timer from now on. */
 void dedup_wait(struct alert_lane *lane, uint32_t number, int64_t now_ms);
 
-/* Alerts that are held and wait without a timer get theirs, as they are before `end_ms`. */
+/* The same of one that is pushed, until the spell in which nobody can push ends; and one waits no
+ * more that is not pushed now, or leaves. */
+void dedup_wait_away(struct alert_lane *lane, uint32_t number, int64_t now_ms, int64_t end_ms);
+void dedup_come_back(struct dedup *d, struct alert_lane *lane, const struct alert_slot *slot,
+                     struct alert_cold *cold, int64_t last_ms);
+
+/* `last` of one that is pushed, as it is at `now_ms` with this `expire`. Returns when it is over.
+ */
+int64_t dedup_pushed_renew(const struct dedup *d, struct alert_slot *slot, int64_t expire_ms,
+                           int64_t now_ms);
+
+/* All alerts that wait without a timer get theirs, as they are before `end_ms`. */
 void dedup_timed_again(struct dedup *d, struct alert_lane *lane, int64_t end_ms);
 
 /* Ends flapping where that is due at or before `et_ms`, and the alert is not over before. */

@@ -28,14 +28,17 @@ void dedup_terms_change(struct dedup *d, struct alert_lane *lane)
      * line that are held wait without a timer from now on, so `last` says nothing of them. */
     alert_line_clear(&d->worker->alert_line);
     lane->timers.heap.count = 0;
-    lane->untimed.count = 0;
-    lane->untimed_due_ms = INT64_MAX;
+    lane->untimed.count = lane->away.count = 0;
+    lane->untimed_due_ms = lane->away_due_ms = INT64_MAX;
     for (uint32_t i = 0; i <= lane->mask; i++) {
         struct alert_slot *slot = &lane->slots[i];
         if (slot->bits == 0)
             continue;
         uint32_t number = alert_slot_cold(slot);
         struct alert_cold *cold = alert_cold(lane, number);
+        cold->is_away = false;
+        if (cold->is_pushed)
+            dedup_pushed_renew(d, slot, before.expire_ms, at_ms - 1);
         dedup_flap_terms(d, slot, cold, before.flap_start, at_ms);
         if ((slot->bits & ALERT_FLAPPING) != 0)
             dedup_timer_push(lane, slot, ALERT_TIMER_FLAP, cold->flap_end_ms);

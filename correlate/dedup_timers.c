@@ -6,10 +6,16 @@
  * time it goes to a list, where it costs nothing: a day in which nothing happens is then one
  * stretch, and not one step per `expire`. What `last` is meanwhile can be worked out at any time;
  * it is, where somebody asks: at its next event, and for the bound, which compares all alerts.
+ *
+ * Of what is pushed nothing comes while the daemon is away, and nothing waits: whoever repeats it
+ * does so after the start. So an alert that was pushed does not expire meanwhile, and has the whole
+ * of `expire` from then on. Until the end of such a spell it waits in a list, too: a stop of a day
+ * costs one timer, and not one per `expire`.
  */
 #include "correlate/dedup_parts.h"
 
 #include <assert.h>
+#include "correlate/away.h"
 
 /* A slot keeps 32 bits of `last`, which is at most `expire` (30 days) back when an alert begins to
  * wait; with this it stays below 2^32 ms (49 days). Its multiples are the times at which the lists
@@ -84,14 +90,56 @@ void dedup_cold_clear(struct dedup *d, struct alert_cold *cold)
         worker_bury(d->worker, d->seq, cold->text, cold->text->bytes);
     slab_free(slab, cold->routes, cold->route_room * sizeof(struct route));
     slab_free(slab, cold->changes, d->terms->flap_start * sizeof(int64_t));
-    *cold = (struct alert_cold){.fingerprint = cold->fingerprint, .generation = cold->generation};
+    *cold = (struct alert_cold){
+        .fingerprint = cold->fingerprint, .generation = cold->generation, .is_away = cold->is_away};
+}
+
+static void away_leave(struct alert_lane *lane, uint32_t number, struct alert_cold *cold)
+{
+    size_t i = 0;
+
+    while (lane->away.at[i] != number)
+        i++;
+    lane->away.at[i] = lane->away.at[--lane->away.count];
+    if (lane->away.count == 0)
+        lane->away_due_ms = INT64_MAX;
+    cold->is_away = false;
 }
 
 void dedup_alert_drop(struct dedup *d, struct alert_lane *lane, struct alert_slot *slot)
 {
-    dedup_cold_clear(d, alert_cold(lane, alert_slot_cold(slot)));
+    struct alert_cold *cold = alert_cold(lane, alert_slot_cold(slot));
+
+    if (cold->is_away)
+        away_leave(lane, alert_slot_cold(slot), cold);
+    dedup_cold_clear(d, cold);
     alert_remove(lane, slot);
     tally_add(&d->worker->alerts, UINT64_MAX);
+}
+
+int64_t dedup_pushed_renew(const struct dedup *d, struct alert_slot *slot, int64_t expire_ms,
+                           int64_t now_ms)
+{
+    const int64_t last_ms = alert_slot_last(slot, now_ms);
+    int64_t over_ms = last_ms + expire_ms;
+
+    while (over_ms <= now_ms) {
+        const struct away_spell *spell = away_at(d->worker->engine, over_ms);
+        int64_t until_ms;
+        if (spell == NULL || spell->end_ms <= over_ms - expire_ms)
+            break; /* it is over */
+        until_ms = spell->end_ms < now_ms + 1 ? spell->end_ms : now_ms + 1;
+        if (over_ms < until_ms)
+            over_ms += (until_ms - over_ms + expire_ms - 1) / expire_ms * expire_ms;
+        else
+            over_ms = spell->end_ms + expire_ms;
+    }
+    if (over_ms != last_ms + expire_ms) {
+        slot->last32 = (uint32_t)(over_ms - expire_ms);
+        /* In the line it may stand behind others now. */
+        alert_line_clear(&d->worker->alert_line);
+    }
+    return over_ms;
 }
 
 int64_t dedup_over_ms(const struct dedup *d, struct alert_slot *slot, const struct alert_cold *cold,
@@ -105,6 +153,8 @@ int64_t dedup_over_ms(const struct dedup *d, struct alert_slot *slot, const stru
     if (cold->is_held && over_ms <= now_ms) {
         over_ms += (now_ms - over_ms) / expire_ms * expire_ms + expire_ms;
         slot->last32 = (uint32_t)(over_ms - expire_ms);
+    } else if (cold->is_pushed && over_ms <= now_ms) {
+        over_ms = dedup_pushed_renew(d, slot, expire_ms, now_ms);
     }
     /* What was short enough under the terms before is over when they changed. */
     return over_ms > d->rules->terms_from_ms ? over_ms : d->rules->terms_from_ms;
@@ -171,8 +221,40 @@ void dedup_let_go(struct dedup *d, struct alert_lane *lane, const struct alert_s
     }
 }
 
+/* It stays in the list while `last` has to stay near. */
+void dedup_wait_away(struct alert_lane *lane, uint32_t number, int64_t now_ms, int64_t end_ms)
+{
+    const int64_t next_ms = untimed_next(now_ms);
+
+    end_ms = end_ms < next_ms ? end_ms : next_ms;
+    if (end_ms < lane->away_due_ms)
+        lane->away_due_ms = end_ms;
+    alert_cold(lane, number)->is_away = true;
+    vector_add(&lane->away) = number;
+}
+
+void dedup_come_back(struct dedup *d, struct alert_lane *lane, const struct alert_slot *slot,
+                     struct alert_cold *cold, int64_t last_ms)
+{
+    away_leave(lane, alert_slot_cold(slot), cold);
+    dedup_timer_push(lane, slot, ALERT_TIMER_EXPIRE, last_ms + d->terms->expire_ms);
+}
+
+static void away_timed_again(struct dedup *d, struct alert_lane *lane, int64_t end_ms)
+{
+    for (size_t i = 0; i < lane->away.count; i++) {
+        struct alert_cold *cold = alert_cold(lane, lane->away.at[i]);
+        struct alert_slot *slot = alert_find(lane, cold->fingerprint);
+        cold->is_away = false;
+        dedup_timer_push(lane, slot, ALERT_TIMER_EXPIRE, dedup_over_ms(d, slot, cold, end_ms - 1));
+    }
+    lane->away.count = 0;
+    lane->away_due_ms = INT64_MAX;
+}
+
 void dedup_timed_again(struct dedup *d, struct alert_lane *lane, int64_t end_ms)
 {
+    away_timed_again(d, lane, end_ms);
     for (size_t i = 0; i < lane->untimed.count; i++) {
         struct alert_cold *cold = alert_cold(lane, lane->untimed.at[i]);
         struct alert_slot *slot = alert_find(lane, cold->fingerprint);
@@ -188,6 +270,8 @@ void dedup_lane_timers_run(struct dedup *d, struct alert_lane *lane)
 
     if (lane->untimed_due_ms < end_ms)
         untimed_renew(d, lane, end_ms - 1);
+    if (lane->away_due_ms < end_ms)
+        away_timed_again(d, lane, end_ms);
     while (timer_heap_due(&lane->timers) < end_ms) {
         struct timer timer = timer_heap_pop(&lane->timers);
         struct alert_cold *cold = alert_cold(lane, timer.owner);
@@ -208,7 +292,12 @@ void dedup_lane_timers_run(struct dedup *d, struct alert_lane *lane)
         } else if (cold->is_held) {
             dedup_wait(lane, timer.owner, end_ms);
         } else if (over_ms >= end_ms) {
-            dedup_timer_push(lane, slot, ALERT_TIMER_EXPIRE, over_ms);
+            const struct away_spell *spell =
+                cold->is_pushed ? away_at(d->worker->engine, end_ms - 1) : NULL;
+            if (spell != NULL && over_ms < spell->end_ms)
+                dedup_wait_away(lane, timer.owner, end_ms, spell->end_ms);
+            else
+                dedup_timer_push(lane, slot, ALERT_TIMER_EXPIRE, over_ms);
         } else {
             if ((slot->bits & ALERT_FLAPPING) != 0 && cold->flap_end_ms < over_ms)
                 flap_end_now(d, slot, cold, cold->flap_end_ms);

@@ -10,6 +10,7 @@
 #include <string.h>
 #include "base/fault.h"
 #include "base/host.h"
+#include "correlate/away.h"
 #include "correlate/blind.h"
 #include "correlate/composite.h"
 #include "correlate/correlation.h"
@@ -336,6 +337,7 @@ int engine_create(const struct engine_config *config, struct source *source, str
     engine->derived_reach = INT64_MIN;
     engine->spell_last_ms = INT64_MIN;
     blind_load(engine);
+    away_load(engine);
     crash_load(engine);
     pthread_mutex_init(&engine->rules_lock, NULL);
     engine->first_set = rules;
@@ -566,6 +568,7 @@ void engine_destroy(struct engine *engine)
     slab_release(&engine->mute_slab);
     bins_release(&engine->derived);
     free(engine->spells.at);
+    free(engine->away.at);
     free(engine->crashes.at);
     free(engine->old_ranks.at);
     free(engine->merge.at);

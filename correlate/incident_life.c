@@ -4,6 +4,7 @@
  */
 #include <math.h>
 #include <stdlib.h>
+#include "correlate/away.h"
 #include "correlate/bounds_tell.h"
 #include "correlate/correlation.h"
 #include "correlate/key_queue.h"
@@ -70,6 +71,11 @@ static void change(struct correlation *c, struct key_state *key, const struct or
 
 static void note_numbers(struct open_incident *open, const struct event_view *view);
 
+static bool is_pushed(const struct correlation *c, const struct order *order)
+{
+    return order->class == ORDER_EVENT && away_is_intake(c->worker->engine->parts[order->part]);
+}
+
 /* --- it opens --------------------------------------------------------------------------- */
 
 struct open_incident *incident_open(struct correlation *c, const struct key_state *key,
@@ -89,9 +95,11 @@ struct open_incident *incident_open(struct correlation *c, const struct key_stat
                                    .latest = incident_make(opening),
                                    .last_touch_ms = now_ms,
                                    .quiet_checked_ms = now_ms,
+                                   .away_end_ms = INT64_MIN,
                                    .first_ts_ms = INT64_MAX,
                                    .dirty_round = INT64_MIN};
     open->latest->opened_ms = now_ms;
+    open->is_pushed = is_pushed(c, opening->order);
     for (int i = 0; i < RULE_LAST_MAX; i++)
         open->last[i] = NAN;
     note_numbers(open, &opening->view);
@@ -222,6 +230,17 @@ static void note_recent(struct open_incident *open, int64_t at_ms)
         open->recent_ms[open->recent_count++ % open->recent_room] = at_ms;
 }
 
+static int64_t later(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* When quiet() begins. */
+static int64_t quiet_from_ms(const struct open_incident *open)
+{
+    return later(open->last_touch_ms, open->away_end_ms);
+}
+
 /* From when on fewer() number `i` is true: its stretch after the touch that is one too many, and
  * after the opening in any case. */
 static int64_t fewer_from_ms(const struct open_incident *open, uint32_t i)
@@ -231,7 +250,7 @@ static int64_t fewer_from_ms(const struct open_incident *open, uint32_t i)
 
     if (open->recent_count >= fewer->touches)
         since_ms = open->recent_ms[(open->recent_count - fewer->touches) % open->recent_room];
-    return since_ms + fewer->ms;
+    return later(since_ms, open->away_end_ms) + fewer->ms;
 }
 
 /* While one of its alerts is open something still comes, though rules hear nothing of repeats. What
@@ -243,7 +262,7 @@ static bool is_heard(const struct open_incident *open)
 
 bool incident_closes(const struct open_incident *open, int64_t now_ms)
 {
-    struct rule_closing closing = {.quiet_ms = is_heard(open) ? 0 : now_ms - open->last_touch_ms,
+    struct rule_closing closing = {.quiet_ms = is_heard(open) ? 0 : now_ms - quiet_from_ms(open),
                                    .cleared = is_cleared(open),
                                    .last = open->last};
 
@@ -279,6 +298,7 @@ bool incident_join(struct correlation *c, struct key_lane *lane, uint32_t number
         open->severity = touch->severity;
     open->last_touch_ms = touch->order.at_ms;
     open->quiet_checked_ms = touch->order.at_ms;
+    open->is_pushed = is_pushed(c, &touch->order);
     c->correlated++;
     note_recent(open, touch->order.at_ms);
     if (open->rule->last_count == 0)
@@ -307,8 +327,10 @@ bool incident_leave(struct correlation *c, struct key_lane *lane, uint32_t numbe
     open->open_count--;
     open->event_count++;
     c->correlated++;
-    if (open->open_count == 0)
+    if (open->open_count == 0) {
         open->last_touch_ms = touch->order.at_ms; /* quiet begins */
+        open->is_pushed = is_pushed(c, &touch->order);
+    }
     if (touch->kind == TOUCH_EVICT) {
         if (!open->member_evicted)
             bounds_lost(c->worker, key);
@@ -349,7 +371,7 @@ int64_t incident_due(const struct key_state *key)
     int64_t due = INT64_MAX;
 
     for (uint32_t i = 0; !is_heard(key_open(key)) && i < key_open(key)->rule->quiet_count; i++) {
-        int64_t quiet = key_open(key)->last_touch_ms + key_open(key)->rule->quiet_ms[i];
+        int64_t quiet = quiet_from_ms(key_open(key)) + key_open(key)->rule->quiet_ms[i];
         if (quiet > key_open(key)->quiet_checked_ms && quiet < due)
             due = quiet;
     }
@@ -364,15 +386,31 @@ int64_t incident_due(const struct key_state *key)
 static bool is_quiet_time(const struct open_incident *open, int64_t at_ms)
 {
     for (uint32_t i = 0; !is_heard(open) && i < open->rule->quiet_count; i++)
-        if (open->last_touch_ms + open->rule->quiet_ms[i] == at_ms)
+        if (quiet_from_ms(open) + open->rule->quiet_ms[i] == at_ms)
             return true;
     return false;
+}
+
+/* What was pushed last comes to nobody while the daemon is away: its silence says nothing before a
+ * start, and counts from there. */
+static bool is_unheard(const struct correlation *c, struct open_incident *open, int64_t at_ms)
+{
+    const struct away_spell *spell = open->is_pushed ? away_at(c->worker->engine, at_ms) : NULL;
+
+    if (spell == NULL || spell->end_ms <= quiet_from_ms(open))
+        return false;
+    open->away_end_ms = spell->end_ms;
+    return true;
 }
 
 bool incident_timer(struct correlation *c, struct key_lane *lane, uint32_t number, int64_t due_ms)
 {
     struct key_state *key = key_at(lane, number);
 
+    if (is_unheard(c, key_open(key), due_ms)) {
+        key_open(key)->quiet_checked_ms = due_ms;
+        return true;
+    }
     if (incident_closes(key_open(key), due_ms)) {
         struct order order = correlation_order(c, key, due_ms, ORDER_TIMER, ORDER_RULE);
         return incident_close(c, lane, number, &order,

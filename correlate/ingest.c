@@ -516,6 +516,8 @@ static void counts_store(struct worker *worker, struct part *part)
     part->counts.records += worker->records;
     part->counts.record_bytes += worker->record_bytes;
     part->counts.events += worker->binned;
+    if (worker->binned > 0) /* relaxed: a report */
+        atomic_store_explicit(&part->has_events, true, memory_order_relaxed);
     part->counts.time_clamped += worker->clamped;
     part->counts.late += worker->late;
     part->counts.late_by_seal += worker->late_by_seal;

@@ -39,6 +39,7 @@ struct open_incident {
     void *body;              /* of a form that goes on watching after the close */
     int64_t last_touch_ms;
     int64_t quiet_checked_ms; /* close was looked at for timers up to here */
+    int64_t away_end_ms;      /* its silence counts from here, at the earliest (correlate/away.h) */
     int64_t first_ts_ms;
     int64_t dirty_round; /* round in which it was touched; INT64_MIN: none */
     uint64_t event_count;
@@ -53,6 +54,7 @@ struct open_incident {
     bool evicted_now;    /* and it happened in the dirty round */
     bool is_forgotten;   /* its key goes */
     bool is_told;        /* composites know of it */
+    bool is_pushed;      /* its last touch was */
     struct members members;
 };
 

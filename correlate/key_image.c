@@ -69,6 +69,8 @@ static void open_put(struct image_out *out, const struct open_incident *open,
     image_put_u32(out, open->member_evicted);
     image_put_u32(out, open->evicted_now);
     image_put_u32(out, open->is_told);
+    image_put_u32(out, open->is_pushed);
+    image_put_i64(out, open->away_end_ms);
     members_put(out, &open->members);
 }
 
@@ -166,6 +168,8 @@ static struct open_incident *open_take(struct correlation *c, struct image_in *i
     open->member_evicted = image_take_flag(in);
     open->evicted_now = image_take_flag(in);
     open->is_told = image_take_flag(in);
+    open->is_pushed = in->version >= 5 && image_take_flag(in);
+    open->away_end_ms = in->version >= 5 ? image_take_any_time(in) : INT64_MIN;
     members_take(in, &open->members, slab);
     return open;
 }

@@ -156,6 +156,8 @@ static bool part_take(struct engine *engine, struct image_in *in)
     if (part->remind_ms == INT64_MIN || part->blind_end_ms == INT64_MAX)
         image_fail(in, "a partition is blind at no time");
     counts_take(in, &part->counts);
+    /* relaxed: nobody else is there yet. */
+    atomic_store_explicit(&part->has_events, part->counts.events > 0, memory_order_relaxed);
     part->is_awaited = image_take_flag(in);
     if (part->is_awaited)
         stand_take(in, part);

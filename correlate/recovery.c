@@ -3,6 +3,7 @@
  */
 #include "correlate/recovery.h"
 
+#include "correlate/away.h"
 #include "correlate/part.h"
 
 /* The largest that divides both. */
@@ -101,6 +102,7 @@ bool recovery_look(struct engine *engine, int64_t *closed)
     if (engine->steps_seen != atomic_load_explicit(&engine->step_count, memory_order_relaxed))
         return false;
     engine->recover_epoch = INT64_MIN;
+    away_recovered(engine);
     if (engine->listener.recovered != NULL)
         engine->listener.recovered(engine->listener.self);
     return true;

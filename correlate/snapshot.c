@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include "correlate/alert_image.h"
+#include "correlate/away.h"
 #include "correlate/blind.h"
 #include "correlate/gone.h"
 #include "correlate/key_image.h"
@@ -229,6 +230,7 @@ static struct image_out front_make(const struct engine *engine, const struct sna
     rules_put(engine, &run->sets, &out);
     image_put_mark(&out, SNAPSHOT_REST);
     blind_save(engine, &out);
+    away_save(engine, &out);
     tallies_put(engine, &out);
     so_far_put(engine, &out);
     image_put_u32(&out, engine->tight);

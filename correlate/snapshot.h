@@ -24,12 +24,13 @@
 #include "correlate/core.h"
 
 /* Of the bytes. Those of SNAPSHOT_VERSION_OLDEST are read as well (semantics C12):
- *   2  until what bounds take meanwhile stood in it
  *   3  until forms of one rule shared keys: of what is read from these no two do
+ *   4  until it was known what had been pushed: nothing is by what is read from these, until its
+ * next event, and no spell is known in which nobody could push
  */
 enum {
-    SNAPSHOT_VERSION = 4,
-    SNAPSHOT_VERSION_OLDEST = 2,
+    SNAPSHOT_VERSION = 5,
+    SNAPSHOT_VERSION_OLDEST = 3,
 };
 
 /* What stands before each part. */

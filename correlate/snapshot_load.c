@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include "correlate/alert_image.h"
+#include "correlate/away.h"
 #include "correlate/blind.h"
 #include "correlate/crash.h"
 #include "correlate/gone.h"
@@ -452,6 +453,8 @@ static void image_read(struct engine *engine, const struct image_sets *sets, str
         rules_take(engine, sets, in);
     image_take_mark(in, SNAPSHOT_REST);
     blind_take(engine, span.to_ms, in);
+    if (in->version >= 5)
+        away_take(engine, in);
     crash_pass(engine, span.to_ms);
     tallies_take(engine, in);
     so_far_take(engine, in);
@@ -460,7 +463,7 @@ static void image_read(struct engine *engine, const struct image_sets *sets, str
     composites_take(engine, sets, in);
     if (in->fault == NULL)
         mute_stage_load(&engine->mutes, span.to_ms, in);
-    if (in->fault == NULL && in->version > 2)
+    if (in->fault == NULL)
         gone_load(&gone, span.from_ms, span.to_ms, engine->config.round_ms, in);
     /* relaxed: nobody else is there yet. */
     atomic_store_explicit(&engine->mute_due_ms, engine->mutes.due_ms, memory_order_relaxed);

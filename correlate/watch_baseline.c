@@ -17,6 +17,7 @@
 #include <math.h>
 #include <string.h>
 #include "correlate/aggregates.h"
+#include "correlate/away.h"
 #include "correlate/baseline.h"
 #include "correlate/image.h"
 #include "correlate/watch_window.h"
@@ -30,7 +31,8 @@ enum { GRACE_MS = 60000 };
 struct watched {
     void *block;     /* the window of entries (correlate/window.h) */
     int64_t end_ms;  /* of the window under way */
-    int64_t last_ms; /* of the last RAISE, CHANGE or REPEAT */
+    int64_t last_ms; /* of the last RAISE, CHANGE or REPEAT, */
+    bool is_pushed;  /* and whether that was pushed */
     bool is_ring;
     bool is_partial;             /* an incident was open in a part of the window under way */
     struct baseline_slot slot[]; /* season after season; of each deviation of the rule in turn */
@@ -80,6 +82,12 @@ static void key_begin(struct correlation *c, struct key_state *key, int64_t now_
     key_set_body(key, watched);
 }
 
+static void heard(const struct correlation *c, struct watched *watched, const struct touch *touch)
+{
+    watched->last_ms = touch->order.at_ms;
+    watched->is_pushed = away_is_intake(c->worker->engine->parts[touch->order.part]);
+}
+
 static void baseline_raise(struct correlation *c, struct key_state *key, const struct touch *touch)
 {
     if (key_body(key) == NULL)
@@ -89,7 +97,7 @@ static void baseline_raise(struct correlation *c, struct key_state *key, const s
 
     window_take(c, key, &window, touch);
     window_keep(watched, &window);
-    watched->last_ms = touch->order.at_ms;
+    heard(c, watched, touch);
 }
 
 static void baseline_clear(struct correlation *c, struct key_state *key, const struct touch *touch)
@@ -108,7 +116,7 @@ static bool baseline_touch_open(struct correlation *c, struct key_lane *lane, ui
 
     if (touch->kind > TOUCH_REPEAT)
         return incident_leave(c, lane, number, touch);
-    watched->last_ms = touch->order.at_ms;
+    heard(c, watched, touch);
     return incident_join(c, lane, number, touch);
 }
 
@@ -143,6 +151,16 @@ static int64_t blind_until_ms(struct correlation *c)
         c->blind_until_ms = until_ms > c->blind_until_ms ? until_ms : c->blind_until_ms;
     }
     return c->blind_until_ms;
+}
+
+/* The same of what is pushed: nobody could for a part of it. Nothing of that comes later. */
+static bool was_away(const struct correlation *c, const struct watched *watched,
+                     const struct rule *rule)
+{
+    const struct away_spell *spell =
+        watched->is_pushed ? away_at(c->worker->engine, watched->end_ms) : NULL;
+
+    return spell != NULL && spell->end_ms > watched->end_ms - rule->window_ms;
 }
 
 /* --- the look ---------------------------------------------------------------------------- */
@@ -261,6 +279,7 @@ static void baseline_save(const struct rule *rule, const struct key_state *key,
 
     image_put_i64(out, watched->end_ms);
     image_put_i64(out, watched->last_ms);
+    image_put_u32(out, watched->is_pushed);
     image_put_u32(out, watched->is_partial);
     image_put_u32(out, slots);
     for (uint32_t i = 0; i < slots; i++) {
@@ -282,6 +301,7 @@ static void baseline_load(struct correlation *c, const struct rule *rule, struct
     key_set_body(key, watched);
     watched->end_ms = image_take_time(in);
     watched->last_ms = image_take_time(in);
+    watched->is_pushed = in->version >= 5 && image_take_flag(in);
     watched->is_partial = image_take_flag(in);
     if (image_take_u32(in) != slots)
         image_fail(in, "a baseline has another season than its rule");
@@ -306,7 +326,8 @@ static void baseline_timer(struct correlation *c, struct key_state *key, int64_t
         baseline_release(rule, key, &c->worker->slab); /* it leaves */
         return;
     }
-    bool was_seen = !watched->is_partial && blind_until_ms(c) <= due_ms - rule->window_ms;
+    bool was_seen = !watched->is_partial && blind_until_ms(c) <= due_ms - rule->window_ms &&
+                    !was_away(c, watched, rule);
     if (was_seen && !look(c, key, &window))
         return;
     window_expire(c, key, &window);

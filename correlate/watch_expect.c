@@ -6,9 +6,11 @@
  *                                                      BEAT: cleared, the key goes on
  *
  * What cannot be seen is not absent: while the topic of the key's last sign of life is blind
- * (correlate/blind.h), and for a while after, the timer is put off (semantics T4b).
+ * (correlate/blind.h), and for a while after, the timer is put off (semantics T4b). Of a sign that
+ * was pushed nothing shows while the daemon is away (correlate/away.h).
  */
 #include <string.h>
+#include "correlate/away.h"
 #include "correlate/correlation.h"
 #include "correlate/image.h"
 
@@ -17,33 +19,66 @@
 enum { GRACE_MS = 60000, LOOK_AGAIN_MS = 10000 };
 
 struct expected {
-    int64_t last_ms; /* sign of life; of a key that never gave one: when it was listed */
-    int64_t due_ms;
+    int64_t last_ms;  /* sign of life; of a key that never gave one: when it was listed */
+    int64_t since_ms; /* its silence counts from here, */
+    int64_t due_ms;   /* and is looked at then: `every` later, or when it has been put off to */
     uint32_t listed;  /* generation of the rules that list it; 0: none */
     uint16_t part;    /* of the last sign of life */
     bool is_seen;     /* there was one */
     bool has_resumed; /* while its incident is open */
 };
 
-/* When the timer is due again, because of blindness at `now_ms`; 0: it counts. */
-static int64_t put_off(const struct correlation *c, const struct rule *rule,
-                       const struct expected *expected, int64_t now_ms)
+static void wait_from(struct expected *expected, const struct rule *rule, int64_t since_ms)
+{
+    expected->since_ms = since_ms;
+    expected->due_ms = since_ms + rule->every_ms;
+}
+
+/* Did its topic bring the last sign of life? What was never seen may come by any. */
+static bool is_of(const struct expected *expected, const struct engine *engine,
+                  const struct part *part)
+{
+    return !expected->is_seen || strcmp(part->name, engine->parts[expected->part]->name) == 0;
+}
+
+static bool put_off_blind(const struct correlation *c, const struct rule *rule,
+                          struct expected *expected, int64_t now_ms)
 {
     const struct engine *engine = c->worker->engine;
-    const char *topic = expected->is_seen ? engine->parts[expected->part]->name : NULL;
     int64_t end_ms = INT64_MIN;
 
     for (unsigned i = 1; i < c->step->part_count; i++) {
         const struct part *part = engine->parts[i];
-        if (topic != NULL && strcmp(part->name, topic) != 0)
+        if (!is_of(expected, engine, part))
             continue;
-        if (part->remind_ms != INT64_MAX)
-            return now_ms + LOOK_AGAIN_MS;
+        if (part->remind_ms != INT64_MAX) {
+            expected->due_ms = now_ms + LOOK_AGAIN_MS;
+            return true;
+        }
         if (part->blind_end_ms > end_ms)
             end_ms = part->blind_end_ms;
     }
-    return end_ms != INT64_MIN && now_ms < end_ms + GRACE_MS ? end_ms + GRACE_MS + rule->every_ms
-                                                             : 0;
+    if (end_ms == INT64_MIN || now_ms >= end_ms + GRACE_MS)
+        return false;
+    wait_from(expected, rule, end_ms + GRACE_MS);
+    return true;
+}
+
+/* Its silence at `now_ms` says nothing: it is looked at later. */
+static bool put_off(const struct correlation *c, const struct rule *rule, struct expected *expected,
+                    int64_t now_ms)
+{
+    const struct engine *engine = c->worker->engine;
+
+    if (put_off_blind(c, rule, expected, now_ms))
+        return true;
+    if (expected->is_seen && !away_is_intake(engine->parts[expected->part]))
+        return false;
+    int64_t due_ms = away_due(engine, expected->since_ms, rule->every_ms, now_ms);
+    if (due_ms <= now_ms)
+        return false;
+    expected->due_ms = due_ms;
+    return true;
 }
 
 static void put_why(struct text_buffer *to, const struct opening *o)
@@ -81,7 +116,7 @@ static void expect_open(struct correlation *c, struct key_state *key, int64_t du
 static void note(struct expected *expected, const struct rule *rule, const struct touch *touch)
 {
     expected->last_ms = touch->order.at_ms;
-    expected->due_ms = touch->order.at_ms + rule->every_ms;
+    wait_from(expected, rule, touch->order.at_ms);
     expected->part = touch->order.part;
     expected->is_seen = true;
 }
@@ -141,7 +176,7 @@ static bool goes_over(struct correlation *c, struct key_state *key)
     if (heir == UINT32_MAX || c->rules->slots[heir].is_listed || !expected->is_seen)
         return false;
     rule_key_inherit(c, key, heir);
-    expected->due_ms = expected->last_ms + correlation_rule(c, key)->every_ms;
+    wait_from(expected, correlation_rule(c, key), expected->last_ms);
     return true;
 }
 
@@ -159,10 +194,10 @@ static bool expect_closed(struct correlation *c, struct key_state *key, int64_t 
         return false;
     if (heir != key->slot) {
         rule_key_inherit(c, key, heir);
-        expected->due_ms = expected->last_ms + rule->every_ms;
+        wait_from(expected, rule, expected->last_ms);
     }
     if (expected->due_ms <= at_ms)
-        expected->due_ms = at_ms + rule->every_ms;
+        wait_from(expected, rule, at_ms);
     return true;
 }
 
@@ -174,7 +209,7 @@ void expect_list(struct correlation *c, struct key_state *key, int64_t at_ms)
         body_make(c, key);
         expected = key_body(key);
         expected->last_ms = at_ms;
-        expected->due_ms = at_ms + correlation_rule(c, key)->every_ms;
+        wait_from(expected, correlation_rule(c, key), at_ms);
     }
     expected = key->is_open ? key_open(key)->body : key_body(key);
     expected->listed = c->rules->generation;
@@ -209,10 +244,7 @@ static void expect_timer(struct correlation *c, struct key_state *key, int64_t d
     }
     if (expected->due_ms > due_ms)
         return; /* the form in force waits for longer */
-    int64_t later_ms = put_off(c, correlation_rule(c, key), expected, due_ms);
-    if (later_ms != 0)
-        expected->due_ms = later_ms;
-    else
+    if (!put_off(c, correlation_rule(c, key), expected, due_ms))
         expect_open(c, key, due_ms);
 }
 
@@ -241,6 +273,7 @@ static void expect_save(const struct rule *rule, const struct key_state *key, st
 
     (void)rule;
     image_put_i64(out, expected->last_ms);
+    image_put_i64(out, expected->since_ms);
     image_put_i64(out, expected->due_ms);
     image_put_u32(out, expected->listed);
     image_put_u32(out, expected->part);
@@ -253,11 +286,16 @@ static void expect_load(struct correlation *c, const struct rule *rule, struct k
 {
     struct expected *expected;
 
-    (void)rule;
     body_make(c, key);
     expected = key_body(key);
     expected->last_ms = image_take_time(in);
+    if (in->version >= 5)
+        expected->since_ms = image_take_time(in);
     expected->due_ms = image_take_time(in);
+    if (in->version < 5)
+        expected->since_ms = expected->due_ms - rule->every_ms;
+    else if (expected->since_ms > expected->due_ms)
+        image_fail(in, "a sign of life is due before it is waited for");
     expected->listed = image_take_u32(in);
     expected->part =
         (uint16_t)image_take_below(in, c->step->part_count, "a sign of life came of no partition");
@@ -281,12 +319,19 @@ static double expect_near(const struct correlation *c, const struct key_state *k
     return 0;
 }
 
+/* Of the sign of life that has just come. A replay knows of spells before they begin. */
 static void expect_waits(const struct correlation *c, const struct key_state *key,
                          struct text_buffer *to)
 {
-    (void)c;
-    (void)key;
-    text_put_string(to, "it was blind when the next was due");
+    const struct engine *engine = c->worker->engine;
+    const struct expected *expected = key_body(key);
+    const int64_t every_ms = correlation_rule(c, key)->every_ms;
+    const int64_t due_ms = expected->since_ms + every_ms;
+    bool was_away = away_is_intake(engine->parts[expected->part]) &&
+                    away_due(engine, expected->since_ms, every_ms, due_ms) > due_ms;
+
+    text_put_string(to, was_away ? "nobody could push when the next was due"
+                                 : "it was blind when the next was due");
 }
 
 const struct rule_form watch_expect = {

@@ -230,7 +230,8 @@ static void take(struct reader *reader, struct mark mark, const char *topic, int
         mark.kind = MARK_SEAL;
     }
     if (mark.kind != MARK_SEAL && mark.kind != MARK_CAP && mark.kind != MARK_BLIND_BEGIN &&
-        mark.kind != MARK_BLIND_END && mark.kind != MARK_CRASH && mark.kind != MARK_INPUT)
+        mark.kind != MARK_BLIND_END && mark.kind != MARK_CRASH && mark.kind != MARK_INPUT &&
+        mark.kind != MARK_AWAY_BEGIN && mark.kind != MARK_AWAY_END)
         return;
     if (mark.kind == MARK_INPUT && part == reader->part_count)
         return; /* nothing is read by it */

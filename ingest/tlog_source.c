@@ -222,8 +222,9 @@ static int read_mark(struct tlog_source *self, struct tlog_feed *feed, const jso
 {
     const char *kind = json_string_value(json_object_get(line, "mark"));
     const json_t *offset = json_object_get(line, "offset"), *value = json_object_get(line, "value");
-    static const enum mark_kind kinds[] = {MARK_SEAL, MARK_CAP, MARK_BLIND_BEGIN, MARK_BLIND_END,
-                                           MARK_BEGIN};
+    static const enum mark_kind kinds[] = {MARK_SEAL,      MARK_CAP,   MARK_BLIND_BEGIN,
+                                           MARK_BLIND_END, MARK_BEGIN, MARK_AWAY_BEGIN,
+                                           MARK_AWAY_END};
     const size_t kind_count = sizeof(kinds) / sizeof(kinds[0]);
     struct tlog_mark *pending;
     size_t k = 0;
@@ -232,7 +233,8 @@ static int read_mark(struct tlog_source *self, struct tlog_feed *feed, const jso
         k++;
     if (kind == NULL || k == kind_count) {
         error_set(err,
-                  "mark must be \"seal\", \"cap\", \"blind-begin\", \"blind-end\" or \"begin\"");
+                  "mark must be \"seal\", \"cap\", \"blind-begin\", \"blind-end\", \"away-begin\", "
+                  "\"away-end\" or \"begin\"");
         return -EINVAL;
     }
     if (!json_is_integer(offset) || !json_is_integer(value)) {

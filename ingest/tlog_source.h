@@ -10,8 +10,8 @@
  *
  * `log_time` null or absent: the log has none. Instead of `payload`, `payload_hex` holds bytes
  * that are no text; null is a tombstone. Records of a partition come with rising offsets; lines
- * of different partitions may be mixed. Marks are `seal`, `cap`, `begin`, `blind-begin` and
- * `blind-end` (base/mark.h).
+ * of different partitions may be mixed. Marks are `seal`, `cap`, `begin`, `blind-begin`,
+ * `blind-end`, `away-begin` and `away-end` (base/mark.h).
  *
  * Feeds are reported, and partitions numbered for marks, by (topic bytewise, partition).
  * The whole file is held in memory: at most TLOG_BYTES_MAX.

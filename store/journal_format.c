@@ -62,18 +62,18 @@ static uint64_t code(struct codec *c, uint64_t value)
     return value;
 }
 
-/* A number that has to be at most `max`. */
-static uint64_t code_up_to(struct codec *c, uint64_t value, uint64_t max)
+/* A number that has to be at most `max`; else `wrong` is said. */
+static uint64_t code_up_to(struct codec *c, uint64_t value, uint64_t max, const char *wrong)
 {
     value = code(c, value);
     if (value <= max)
         return value;
-    c->wrong = c->wrong != NULL ? c->wrong : "a number is too large";
+    c->wrong = c->wrong != NULL ? c->wrong : wrong;
     return 0;
 }
 
 #define CODE_UINT(c, field, max)                                                                   \
-    ((field) = (__typeof__(field))code_up_to(c, (uint64_t)(field), max))
+    ((field) = (__typeof__(field))code_up_to(c, (uint64_t)(field), max, "a number is too large"))
 #define CODE_INT(c, field) ((field) = unzigzag(code(c, zigzag(field))))
 
 static void code_id(struct codec *c, struct id128 *id)
@@ -148,7 +148,8 @@ static void code_position(struct codec *c, struct journal_position *position)
 
 static void code_mark(struct codec *c, struct mark *mark)
 {
-    CODE_UINT(c, mark->kind, MARK_KIND_COUNT - 1);
+    mark->kind = (enum mark_kind)code_up_to(c, (uint64_t)mark->kind, MARK_KIND_COUNT - 1,
+                                            "its kind is not known here; a newer tocsin wrote it");
     CODE_UINT(c, mark->part, UINT16_MAX);
     CODE_INT(c, mark->offset);
     CODE_INT(c, mark->value_ms);

@@ -623,6 +623,8 @@ static bool mark_is_needed(const struct mark *mark, int64_t at_ms, const int64_t
     case MARK_SWITCH:
     case MARK_BLIND_BEGIN:
     case MARK_BLIND_END:
+    case MARK_AWAY_BEGIN:
+    case MARK_AWAY_END:
         return mark->value_ms >= at_ms - SPELL_SLACK_MS;
     case MARK_CRASH:
         return mark->offset >= from[mark->part] || mark->value_ms >= at_ms - SPELL_SLACK_MS;
