@@ -35,12 +35,12 @@ static bool is_usable(const struct ast *ast, bool has_changes)
     return true;
 }
 
-static const struct ast *read_condition(const struct yaml_node *step,
+static const struct ast *read_condition(struct drops *drops, const struct yaml_node *step,
                                         const struct rule_build *build, struct vars *vars)
 {
     const struct yaml_node *node = yaml_node_find(step, "where");
     const struct pattern_set *no_set = NULL;
-    struct patterns patterns = {pattern_table_create(build->arena), &no_set};
+    struct patterns patterns = {drops->patterns, &no_set};
     struct diagnostics unheard;
     struct scope scope = {.kind = SCOPE_WHERE,
                           .arena = build->arena,
@@ -73,10 +73,14 @@ void drops_add(struct drops *drops, const struct yaml_node *list, const struct r
         drop = yaml_node_find(step, "drop");
         if (drop == NULL) {
             drops->has_changes = true;
-        } else if (id != NULL && id->kind == YAML_SCALAR && drops->count < DROPS_MAX) {
+            continue;
+        }
+        if (drops->patterns == NULL)
+            drops->patterns = pattern_table_create(build->arena);
+        if (id != NULL && id->kind == YAML_SCALAR && drops->count < DROPS_MAX) {
             struct drop *to = &drops->drop[drops->count];
             to->id = id->text.at;
-            to->where = read_condition(step, build, &vars);
+            to->where = read_condition(drops, step, build, &vars);
             drops->count += to->where != NULL;
         }
     }

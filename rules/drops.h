@@ -17,6 +17,7 @@
 #define RULES_DROPS_H
 
 #include "rules/ast.h"
+#include "rules/pattern_table.h"
 #include "rules/rule_reader.h"
 
 /* Looks at parts of conditions, over a whole set: some tens of milliseconds. */
@@ -31,7 +32,8 @@ struct drops {
     uint32_t count;
     bool has_changes; /* some step changes something */
     struct drop drop[DROPS_MAX];
-    uint64_t looks; /* that are left */
+    struct pattern_table *patterns; /* of steps alone: it is never asked; NULL: none was needed */
+    uint64_t looks;                 /* that are left */
 };
 
 /* Adds what the list under `enrich:`, NULL where there is none, drops. What is wrong with it is
