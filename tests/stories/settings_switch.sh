@@ -144,7 +144,8 @@ wait "$daemon" || true
 ! file_has run.log 'event=rules_switched ' || fail "the same rules were switched to"
 "$TOCSIN" check --config tocsin.yaml >check.log 2>&1 || fail "check: $(cat check.log)"
 ! file_has check.log 'a start would' || fail "check says that a start would change the same rules: $(cat check.log)"
-"$TOCSIN" check --config tocsin.yaml --json 2>/dev/null | grep -q '"start": null' || fail "and so in JSON"
+"$TOCSIN" check --config tocsin.yaml --json >check.json 2>/dev/null || fail "check --json: $(cat check.json)"
+file_has check.json '"start": null' || fail "and so in JSON: $(cat check.json)"
 {
     echo 'rules:'
     rule first beta
