@@ -80,7 +80,8 @@ struct engine_image {
     size_t position_count;
     unsigned moments;       /* at which it was taken */
     uint64_t taking_ns;     /* at the longest of them: nothing was planned meanwhile */
-    uint64_t taking_ns_p99; /* of all of them */
+    uint64_t taking_ns_p99; /* of all of them, as the next */
+    uint64_t taking_ns_p50;
 };
 
 /* The bytes of an image in one row, of malloc(); its pieces are freed. */

@@ -377,7 +377,8 @@ static void tell(struct engine *engine)
                                        .position_count = stands.count,
                                        .moments = run->moments,
                                        .taking_ns = run->spent_ns.at[moments - 1],
-                                       .taking_ns_p99 = run->spent_ns.at[(moments - 1) * 99 / 100]};
+                                       .taking_ns_p99 = run->spent_ns.at[(moments - 1) * 99 / 100],
+                                       .taking_ns_p50 = run->spent_ns.at[(moments - 1) / 2]};
 
     run->piece = NULL; /* the listener's */
     engine->listener.image(engine->listener.self, &image);
