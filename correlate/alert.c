@@ -47,29 +47,40 @@ void alert_lane_release(struct alert_lane *lane, struct slab *slab)
     free(lane->away.at);
     free(lane->slots);
     timer_heap_release(&lane->timers);
+    lane_times_release(&lane->times);
     memset(lane, 0, sizeof(*lane));
 }
 
 static void place(struct alert_lane *lane, const struct alert_slot *slot)
 {
-    uint64_t i = alert_hash(slot->fingerprint);
+    uint32_t i = alert_home(lane, slot->fingerprint);
 
     while (lane->slots[i & lane->mask].bits != 0)
         i++;
     lane->slots[i & lane->mask] = *slot;
 }
 
-static void grow(struct alert_lane *lane)
+static void grow(struct alert_lane *lane, uint32_t room)
 {
     struct alert_slot *old = lane->slots;
     uint32_t old_count = lane->mask + 1;
 
-    lane->slots = slots_alloc(old_count * 2);
-    lane->mask = old_count * 2 - 1;
+    lane->slots = slots_alloc(room);
+    lane->mask = room - 1;
     for (uint32_t i = 0; i < old_count; i++)
         if (old[i].bits != 0)
             place(lane, &old[i]);
     free(old);
+}
+
+void alert_lane_reserve(struct alert_lane *lane, uint32_t count)
+{
+    uint32_t room = lane->mask + 1;
+
+    while ((uint64_t)count * 2 > room)
+        room *= 2;
+    if (room > lane->mask + 1)
+        grow(lane, room);
 }
 
 static uint32_t cold_take(struct alert_lane *lane)
@@ -93,10 +104,8 @@ static uint32_t cold_take(struct alert_lane *lane)
 
 struct alert_slot *alert_add(struct alert_lane *lane, struct id128 fingerprint)
 {
-    uint64_t i = alert_hash(fingerprint);
-
-    if ((lane->count + 1) * 2 > lane->mask + 1)
-        grow(lane);
+    alert_lane_reserve(lane, lane->count + 1);
+    uint32_t i = alert_home(lane, fingerprint);
     while (lane->slots[i & lane->mask].bits != 0)
         i++;
     struct alert_slot *slot = &lane->slots[i & lane->mask];
@@ -119,7 +128,7 @@ void alert_remove(struct alert_lane *lane, struct alert_slot *slot)
     lane->count--;
     /* Backward shift: whoever probed past the hole moves into it. */
     for (uint32_t i = (hole + 1) & lane->mask; lane->slots[i].bits != 0; i = (i + 1) & lane->mask) {
-        uint32_t home = (uint32_t)alert_hash(lane->slots[i].fingerprint) & lane->mask;
+        uint32_t home = alert_home(lane, lane->slots[i].fingerprint);
         if (((i - home) & lane->mask) >= ((i - hole) & lane->mask)) {
             lane->slots[hole] = lane->slots[i];
             lane->slots[i].bits = 0;

@@ -5,7 +5,8 @@
  *   [fingerprint 16 | attr 8 | last 4 | bits 4]  --number--> identity, words, routes, changes
  *
  * A repeat touches the slot and nothing else. The table doubles when it is half
- * full; with 256 lanes one doubling moves a few thousand slots at most.
+ * full; with 256 lanes one doubling moves a few thousand slots at most. Slots lie
+ * in the order of places (lane_times.h).
  *
  * Thread: the worker that owns the lane.
  */
@@ -16,6 +17,7 @@
 #include <stdint.h>
 #include "base/event.h"
 #include "base/slab.h"
+#include "correlate/lane_times.h"
 #include "correlate/terms.h"
 #include "correlate/timer_heap.h"
 
@@ -87,7 +89,7 @@ struct alert_lane {
     int64_t away_due_ms;
     uint32_t generation;       /* of the rules its STALE flags are about */
     struct engine_terms terms; /* that its timers and rings of changes go by */
-    int64_t from_ms;           /* in a silent step: what comes before was worked off */
+    struct lane_times times;   /* in a silent step: what comes before was worked off */
 };
 
 /* When the lane has to be looked at next. */
@@ -140,14 +142,15 @@ static inline int64_t alert_slot_last(const struct alert_slot *slot, int64_t now
     return now_ms - (int64_t)(uint32_t)((uint32_t)now_ms - slot->last32);
 }
 
-static inline uint64_t alert_hash(struct id128 fingerprint)
+/* The slot that it falls to; the top byte of the fingerprint's .hi chose the lane. */
+static inline uint32_t alert_home(const struct alert_lane *lane, struct id128 fingerprint)
 {
-    return fingerprint.lo; /* its top byte in .hi chose the lane */
+    return place_home(lane_place(fingerprint), lane->mask + 1);
 }
 
 static inline void alert_prefetch(const struct alert_lane *lane, struct id128 fingerprint)
 {
-    const struct alert_slot *at = &lane->slots[alert_hash(fingerprint) & lane->mask];
+    const struct alert_slot *at = &lane->slots[alert_home(lane, fingerprint)];
     __builtin_prefetch(at, 1);
     __builtin_prefetch(at + 2, 1); /* the next line: a probe at load 1/2 rarely goes further */
 }
@@ -155,9 +158,7 @@ static inline void alert_prefetch(const struct alert_lane *lane, struct id128 fi
 /* The alert's slot, or NULL. */
 static inline struct alert_slot *alert_find(const struct alert_lane *lane, struct id128 fingerprint)
 {
-    uint64_t i = alert_hash(fingerprint);
-
-    for (;; i++) {
+    for (uint32_t i = alert_home(lane, fingerprint);; i++) {
         struct alert_slot *slot = &lane->slots[i & lane->mask];
         if (slot->bits == 0)
             return NULL;
@@ -165,6 +166,9 @@ static inline struct alert_slot *alert_find(const struct alert_lane *lane, struc
             return slot;
     }
 }
+
+/* Makes the table large enough for so many at once. */
+void alert_lane_reserve(struct alert_lane *lane, uint32_t count);
 
 /* Adds an alert that alert_find() did not find; flags and all else are zero. */
 struct alert_slot *alert_add(struct alert_lane *lane, struct id128 fingerprint);

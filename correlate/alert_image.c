@@ -53,17 +53,64 @@ static void alert_put(const struct engine *engine, struct image_out *out,
     image_put_event(out, cold->text);
 }
 
-void alert_lane_save(const struct engine *engine, unsigned lane, int64_t now_ms,
-                     struct image_out *out)
+/* What slots further on lead to lies anywhere: the cold record first, then its words. */
+static void fetch(const struct alert_lane *alerts, uint32_t at)
+{
+    enum { COLD_AHEAD = 32, WORDS_AHEAD = 12, LINE = 64, WORDS_LINES = 4 };
+    const struct alert_slot *cold = &alerts->slots[(at + COLD_AHEAD) & alerts->mask];
+    const struct alert_slot *words = &alerts->slots[(at + WORDS_AHEAD) & alerts->mask];
+
+    if (cold->bits != 0)
+        for (size_t i = 0; i < sizeof(struct alert_cold); i += LINE)
+            __builtin_prefetch((const char *)alert_cold(alerts, alert_slot_cold(cold)) + i);
+    if (words->bits == 0)
+        return;
+    const struct alert_cold *of = alert_cold(alerts, alert_slot_cold(words));
+    for (size_t i = 0; i < WORDS_LINES; i++)
+        __builtin_prefetch((const char *)of->text + i * LINE);
+    __builtin_prefetch(of->routes);
+}
+
+void alert_lane_save(const struct engine *engine, unsigned lane, struct lane_take *take,
+                     int64_t now_ms, struct image_out *out)
 {
     const struct alert_lane *alerts = &engine->alert_lanes[lane];
+    const uint32_t room = alerts->mask + 1, first = place_home((uint32_t)take->next, room);
+    const uint64_t from = take->next;
+    const size_t begin = out->bytes.count;
+    uint32_t count = 0, at = first;
 
     image_put_mark(out, lane_mark);
-    image_put_u32(out, alerts->count);
-    for (uint32_t i = 0; i <= alerts->mask; i++)
-        if (alerts->slots[i].bits != 0)
-            alert_put(engine, out, &alerts->slots[i],
-                      alert_cold(alerts, alert_slot_cold(&alerts->slots[i])), now_ms);
+    image_put_u32(out, 0);
+    take->next = PLACES;
+    if (alerts->count == 0)
+        return;
+    const size_t count_at = out->bytes.count - sizeof(count);
+    for (; at < room; at++) {
+        const struct alert_slot *slot = &alerts->slots[at];
+        fetch(alerts, at);
+        if (slot->bits == 0) {
+            if (take->spent + out->bytes.count - begin + (at - first) < take->most)
+                continue;
+            take->next = place_first(++at, room);
+            break;
+        }
+        /* Those that fall to slots at the table's end and lie at its beginning come last. */
+        if (lane_place(slot->fingerprint) < from || alert_home(alerts, slot->fingerprint) > at)
+            continue;
+        alert_put(engine, out, slot, alert_cold(alerts, alert_slot_cold(slot)), now_ms);
+        count++;
+    }
+    take->spent += at - first;
+    for (at = 0; take->next == PLACES && alerts->slots[at].bits != 0; at++) {
+        const struct alert_slot *slot = &alerts->slots[at];
+        if (lane_place(slot->fingerprint) < from || alert_home(alerts, slot->fingerprint) <= at)
+            continue;
+        alert_put(engine, out, slot, alert_cold(alerts, alert_slot_cold(slot)), now_ms);
+        count++;
+    }
+    take->spent += out->bytes.count - begin;
+    memcpy(out->bytes.at + count_at, &count, sizeof(count));
 }
 
 /* --- in ----------------------------------------------------------------------------------- */
@@ -161,7 +208,8 @@ static bool alert_take(const struct engine *engine, struct image_in *in, struct 
     return false;
 }
 
-void alert_lane_load(struct engine *engine, unsigned lane, int64_t now_ms, struct image_in *in)
+void alert_lane_load(struct engine *engine, unsigned lane, uint64_t from, uint64_t until,
+                     int64_t now_ms, struct image_in *in)
 {
     struct alert_lane *alerts = &engine->alert_lanes[lane];
     struct worker *owner = &engine->workers[lane_owner(engine, lane)];
@@ -173,8 +221,9 @@ void alert_lane_load(struct engine *engine, unsigned lane, int64_t now_ms, struc
         struct id128 fingerprint;
         if (in->fault == NULL && in->bytes - in->used >= sizeof(fingerprint)) {
             memcpy(&fingerprint, in->at + in->used, sizeof(fingerprint));
-            if (fingerprint.hi >> 56 != lane || alert_find(alerts, fingerprint) != NULL)
-                image_fail(in, "an alert stands in the wrong lane, or twice");
+            if (fingerprint.hi >> 56 != lane || lane_place(fingerprint) < from ||
+                lane_place(fingerprint) >= until || alert_find(alerts, fingerprint) != NULL)
+                image_fail(in, "an alert stands in the wrong place, or twice");
         }
         if (alerts->count >= ALERT_COLD_MAX)
             image_fail(in, "a lane has too many alerts");

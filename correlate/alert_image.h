@@ -13,11 +13,12 @@
 #include "correlate/core.h"
 #include "correlate/image.h"
 
-/* `now_ms`: everything before has been worked off, nothing else. */
-void alert_lane_save(const struct engine *engine, unsigned lane, int64_t now_ms,
-                     struct image_out *out);
+/* A stretch of it. `now_ms`: everything before has been worked off, nothing else. */
+void alert_lane_save(const struct engine *engine, unsigned lane, struct lane_take *take,
+                     int64_t now_ms, struct image_out *out);
 
-/* Into a lane without alerts. */
-void alert_lane_load(struct engine *engine, unsigned lane, int64_t now_ms, struct image_in *in);
+/* A stretch, places `from` up to `until`, into a lane that has those before. */
+void alert_lane_load(struct engine *engine, unsigned lane, uint64_t from, uint64_t until,
+                     int64_t now_ms, struct image_in *in);
 
 #endif

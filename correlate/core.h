@@ -53,6 +53,7 @@
 #include "correlate/engine.h"
 #include "correlate/gone.h"
 #include "correlate/key.h"
+#include "correlate/lane_times.h"
 #include "correlate/mute_stage.h"
 #include "correlate/rules_version.h"
 #include "correlate/step_size.h"
@@ -246,12 +247,12 @@ struct step {
     int64_t epoch_from, epoch_to;
     int64_t from_ms, to_ms;
     uint64_t events;
-    bool bounded;         /* ends a round at which bounds may have to be held */
-    bool last;            /* nothing follows (X7) */
-    bool is_silent;       /* it was told before, and counted (snapshot.h) */
-    uint32_t lanes_taken; /* of an image that is being taken, before it (gone.h) */
-    const uint16_t *rank; /* by part id; immutable */
-    unsigned part_count;  /* partitions there were when it was cut */
+    bool bounded;            /* ends a round at which bounds may have to be held */
+    bool last;               /* nothing follows (X7) */
+    bool is_silent;          /* it was told before, and counted (snapshot.h) */
+    struct lane_reach taken; /* of an image that is being taken, before it (gone.h) */
+    const uint16_t *rank;    /* by part id; immutable */
+    unsigned part_count;     /* partitions there were when it was cut */
     struct rules_version *rules;
 };
 

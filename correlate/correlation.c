@@ -253,15 +253,15 @@ static const struct touch_list *touches_of(const struct correlation *c, unsigned
     return &from->touches_out[c->seq & (STEPS - 1)][c->worker->index];
 }
 
-/* It was worked off before the lane was put into the image that the run began from. */
+/* It was worked off before its place was put into the image that the run began from. */
 static bool is_known(const struct correlation *c, const struct touch *touch)
 {
-    int64_t from_ms = c->worker->engine->key_lanes[touch->lane].from_ms;
-
+    if (!c->step->is_silent)
+        return false;
+    int64_t from_ms = lane_times_at(&c->worker->engine->key_lanes[touch->lane].times, touch->key);
     /* What bounds took at that very moment had been worked off, too: a round's end comes first. */
-    return c->step->is_silent &&
-           (touch->order.at_ms < from_ms ||
-            (touch->order.at_ms == from_ms && touch->order.class == ORDER_ROUND_END));
+    return touch->order.at_ms < from_ms ||
+           (touch->order.at_ms == from_ms && touch->order.class == ORDER_ROUND_END);
 }
 
 /* More than the keys have numbers for, as of events that thousands of rules ask for. */

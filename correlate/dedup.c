@@ -349,7 +349,9 @@ static size_t batch_collect(struct worker *worker, const struct step *step)
                         tally_add(&worker->tally.left_events, 1);
                         continue;
                     }
-                    if (step->is_silent && ev->et_ms < engine->alert_lanes[ev->lane].from_ms)
+                    if (step->is_silent &&
+                        ev->et_ms <
+                            lane_times_at(&engine->alert_lanes[ev->lane].times, ev->fingerprint))
                         continue;
                     uint64_t time = (uint64_t)(ev->et_ms - step->from_ms);
                     uint64_t rank = step->rank[ev->part];

@@ -192,12 +192,20 @@ void dedup_wait(struct alert_lane *lane, uint32_t number, int64_t now_ms)
     vector_add(&lane->untimed) = number;
 }
 
+/* In a silent step: it was put into the image later than this. */
+static bool is_of_later(const struct dedup *d, const struct alert_lane *lane,
+                        const struct alert_cold *cold, int64_t now_ms)
+{
+    return d->step->is_silent && lane_times_at(&lane->times, cold->fingerprint) > now_ms;
+}
+
 /* `last` of those that wait stays near. */
 static void untimed_renew(struct dedup *d, struct alert_lane *lane, int64_t now_ms)
 {
     for (size_t i = 0; i < lane->untimed.count; i++) {
         struct alert_cold *cold = alert_cold(lane, lane->untimed.at[i]);
-        dedup_over_ms(d, alert_find(lane, cold->fingerprint), cold, now_ms);
+        if (!is_of_later(d, lane, cold, now_ms))
+            dedup_over_ms(d, alert_find(lane, cold->fingerprint), cold, now_ms);
     }
     lane->untimed_due_ms = untimed_next(now_ms);
 }
@@ -242,26 +250,42 @@ void dedup_come_back(struct dedup *d, struct alert_lane *lane, const struct aler
 
 static void away_timed_again(struct dedup *d, struct alert_lane *lane, int64_t end_ms)
 {
+    int64_t due_ms = INT64_MAX;
+    size_t kept = 0;
+
     for (size_t i = 0; i < lane->away.count; i++) {
         struct alert_cold *cold = alert_cold(lane, lane->away.at[i]);
         struct alert_slot *slot = alert_find(lane, cold->fingerprint);
+        if (is_of_later(d, lane, cold, end_ms - 1)) {
+            int64_t at_ms = lane_times_at(&lane->times, cold->fingerprint);
+            due_ms = at_ms < due_ms ? at_ms : due_ms;
+            lane->away.at[kept++] = lane->away.at[i];
+            continue;
+        }
         cold->is_away = false;
         dedup_timer_push(lane, slot, ALERT_TIMER_EXPIRE, dedup_over_ms(d, slot, cold, end_ms - 1));
     }
-    lane->away.count = 0;
-    lane->away_due_ms = INT64_MAX;
+    lane->away.count = kept;
+    lane->away_due_ms = due_ms;
 }
 
 void dedup_timed_again(struct dedup *d, struct alert_lane *lane, int64_t end_ms)
 {
+    size_t kept = 0;
+
     away_timed_again(d, lane, end_ms);
     for (size_t i = 0; i < lane->untimed.count; i++) {
         struct alert_cold *cold = alert_cold(lane, lane->untimed.at[i]);
         struct alert_slot *slot = alert_find(lane, cold->fingerprint);
+        if (is_of_later(d, lane, cold, end_ms - 1)) {
+            lane->untimed.at[kept++] = lane->untimed.at[i];
+            continue;
+        }
         dedup_timer_push(lane, slot, ALERT_TIMER_EXPIRE, dedup_over_ms(d, slot, cold, end_ms - 1));
     }
-    lane->untimed.count = 0;
-    lane->untimed_due_ms = INT64_MAX;
+    lane->untimed.count = kept;
+    if (kept == 0)
+        lane->untimed_due_ms = INT64_MAX;
 }
 
 void dedup_lane_timers_run(struct dedup *d, struct alert_lane *lane)

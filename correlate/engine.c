@@ -46,7 +46,7 @@ void engine_config_init(struct engine_config *config)
         .take_max = 512,
         .bins_bytes_max = (uint64_t)64 << 20,
         .memory_max = UINT64_MAX,
-        .image_bytes = 256 << 10,
+        .image_bytes = 64 << 10,
         .step_touches = 1 << 20,
         .sort_max = SORT_MAX,
         .alerts_max = 1000000,

@@ -7,7 +7,7 @@
 
 void gone_note(struct worker *worker, const struct step *step, uint32_t lane, struct id128 id)
 {
-    if (lane < step->lanes_taken)
+    if (lane_reach_has(&step->taken, lane, id))
         vector_add(&worker->gone.all) = (struct gone){.at_ms = step->to_ms, .id = id, .lane = lane};
 }
 

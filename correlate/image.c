@@ -4,12 +4,9 @@
 /* Beyond it no time of a run lies: log times end at 2^53 ms, and no rule waits for longer. */
 #define TIME_LIMIT ((int64_t)1 << 54)
 
-void image_put(struct image_out *out, const void *from, size_t bytes)
+void image_out_grow(struct image_out *out, size_t bytes)
 {
     vector_reserve(&out->bytes, bytes);
-    if (bytes > 0)
-        memcpy(out->bytes.at + out->bytes.count, from, bytes);
-    out->bytes.count += bytes;
 }
 
 void image_fail(struct image_in *in, const char *fault)

@@ -36,7 +36,17 @@ struct image_in {
     size_t fault_at;
 };
 
-void image_put(struct image_out *out, const void *from, size_t bytes);
+/* Makes room for so many more bytes than there is room for. */
+void image_out_grow(struct image_out *out, size_t bytes);
+
+static inline void image_put(struct image_out *out, const void *from, size_t bytes)
+{
+    if (out->bytes.room - out->bytes.count < bytes)
+        image_out_grow(out, bytes);
+    if (bytes > 0)
+        memcpy(out->bytes.at + out->bytes.count, from, bytes);
+    out->bytes.count += bytes;
+}
 
 /* Something that cannot be, where the reader stands now; only the first is kept. */
 void image_fail(struct image_in *in, const char *fault);

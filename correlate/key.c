@@ -27,6 +27,7 @@ void key_lane_release(struct key_lane *lane)
     free(lane->dirty.at);
     free(lane->slots);
     key_timers_release(&lane->timers);
+    lane_times_release(&lane->times);
     memset(lane, 0, sizeof(*lane));
 }
 
@@ -55,12 +56,15 @@ static void place(struct key_lane *lane, struct key_slot slot)
 }
 
 /* From a load of 4/5 on: a slot and its air cost 10 to 12.5 bytes per key. */
-static void grow(struct key_lane *lane)
+void key_lane_reserve(struct key_lane *lane, uint32_t count)
 {
     struct key_slot *old = lane->slots;
     uint32_t old_room = lane->room;
 
-    lane->room = key_room_after(old_room);
+    while ((uint64_t)count * 5 > (uint64_t)lane->room * 4)
+        lane->room = key_room_after(lane->room);
+    if (lane->room == old_room)
+        return;
     lane->slots = zeroed(lane->room * sizeof(struct key_slot));
     for (uint32_t i = 0; i < old_room; i++)
         if (old[i].number != 0)
@@ -91,8 +95,7 @@ uint32_t key_add(struct key_lane *lane, struct id128 key)
     uint32_t number = take_number(lane);
     struct key_state *state = key_at(lane, number);
 
-    if ((lane->count + 1) * 5 > lane->room * 4)
-        grow(lane);
+    key_lane_reserve(lane, lane->count + 1);
     /* A number that comes back may still stand in the lane's dirty list. */
     *state = (struct key_state){.id_high = key.hi,
                                 .id_middle = (uint32_t)(key.lo >> 32),

@@ -16,6 +16,7 @@
 #include "base/slab.h"
 #include "base/vector.h"
 #include "correlate/key_timers.h"
+#include "correlate/lane_times.h"
 #include "correlate/touch.h"
 #include "rules/rule_set.h"
 
@@ -90,7 +91,7 @@ struct key_state {
 _Static_assert(sizeof(struct key_state) == 40, "a key that watches is small");
 
 struct key_slot {
-    uint32_t hash;   /* the lower half of id.lo */
+    uint32_t hash;   /* the lower half of id.lo: its place */
     uint32_t number; /* of the state, plus one; 0: free */
 };
 
@@ -102,8 +103,8 @@ struct key_lane {
     uint32_t free;             /* number of a state that is not used, plus one; 0: none */
     VECTOR_OF(uint32_t) dirty; /* keys whose incident waits for its round's end */
     struct key_timers timers;
-    uint64_t open, pending; /* keys with an open incident, and touches that the others hold */
-    int64_t from_ms;        /* in a silent step: what comes before was worked off */
+    uint64_t open, pending;  /* keys with an open incident, and touches that the others hold */
+    struct lane_times times; /* in a silent step: what comes before was worked off */
 };
 
 /* What a rule's bound may take: smallest (open, last, key) first. */
@@ -186,10 +187,10 @@ static inline struct key_state *key_at(const struct key_lane *lane, uint32_t num
     return &lane->pages[number / KEY_PAGE][number % KEY_PAGE];
 }
 
-/* Slots in the order of their hashes, from wherever the hash falls in the table. */
+/* Slots in the order of their hashes, which are places of lane_times.h. */
 static inline uint32_t key_home(const struct key_lane *lane, uint32_t hash)
 {
-    return (uint32_t)((uint64_t)hash * lane->room >> 32);
+    return place_home(hash, lane->room);
 }
 
 static inline uint32_t key_after(const struct key_lane *lane, uint32_t slot)
@@ -243,6 +244,9 @@ static inline uint32_t key_find(const struct key_lane *lane, struct id128 key)
             return slot->number - 1;
     }
 }
+
+/* Makes the table large enough for so many at once. */
+void key_lane_reserve(struct key_lane *lane, uint32_t count);
 
 /* Adds a key that key_find() did not find: watching, empty. */
 uint32_t key_add(struct key_lane *lane, struct id128 key);

@@ -1,8 +1,6 @@
 /* key_image.c - see key_image.h. */
 #include "correlate/key_image.h"
 
-#include "correlate/walk.h"
-
 enum { KEY_BYTES_LEAST = 32, MEMBER_BYTES = 20 };
 
 static const char lane_mark[4] = {'K', 'E', 'Y', 'S'};
@@ -86,28 +84,78 @@ static void body_put(struct image_out *out, const struct rule *rule, const struc
         rule_forms[rule->form_kind]->save(rule, &watching, out);
 }
 
-void key_lane_save(const struct engine *engine, unsigned lane, const struct image_sets *sets,
-                   struct image_out *out)
+static void key_put(const struct engine *engine, struct image_out *out, const struct key_state *key,
+                    const struct image_sets *sets)
+{
+    image_put_u32(out, key->slot);
+    image_put_key(out, key_words(key));
+    image_put_i64(out, key_last_ms(key));
+    image_put_u32(out, key->is_self_touched);
+    image_put_u32(out, key->is_open);
+    if (key->is_open)
+        open_put(out, key_open(key), sets);
+    body_put(out, key->is_open ? key_open(key)->rule : engine->newest_rules->slots[key->slot].rule,
+             key);
+}
+
+/* What slots further on lead to lies anywhere: the state first, then what it points at. */
+static void fetch(const struct key_lane *keys, uint32_t at)
+{
+    enum { STATE_AHEAD = 24, BODY_AHEAD = 10 };
+
+    if (keys->room - at <= STATE_AHEAD)
+        return;
+    const struct key_slot *state = &keys->slots[at + STATE_AHEAD];
+    const struct key_slot *body = &keys->slots[at + BODY_AHEAD];
+    if (state->number != 0)
+        __builtin_prefetch(key_at(keys, state->number - 1));
+    if (body->number != 0) {
+        const struct key_state *of = key_at(keys, body->number - 1);
+        __builtin_prefetch(key_words(of));
+        __builtin_prefetch(key_body(of));
+    }
+}
+
+void key_lane_save(const struct engine *engine, unsigned lane, struct lane_take *take,
+                   const struct image_sets *sets, struct image_out *out)
 {
     const struct key_lane *keys = &engine->key_lanes[lane];
+    const uint32_t room = keys->room, first = key_home(keys, (uint32_t)take->next);
+    const uint64_t from = take->next;
+    const size_t begin = out->bytes.count;
+    uint32_t count = 0, at = first;
 
     image_put_mark(out, lane_mark);
-    image_put_u32(out, keys->count);
-    for (uint32_t n = 0; n < keys->used; n++) {
-        const struct key_state *key = key_at(keys, n);
-        if (!key->used)
+    image_put_u32(out, 0);
+    take->next = PLACES;
+    if (keys->count == 0)
+        return;
+    const size_t count_at = out->bytes.count - sizeof(count);
+    for (; at < room; at++) {
+        const struct key_slot *slot = &keys->slots[at];
+        fetch(keys, at);
+        if (slot->number == 0) {
+            if (take->spent + out->bytes.count - begin + (at - first) < take->most)
+                continue;
+            take->next = place_first(++at, room);
+            break;
+        }
+        /* Those that fall to slots at the table's end and lie at its beginning come last. */
+        if (slot->hash < from || key_home(keys, slot->hash) > at)
             continue;
-        image_put_u32(out, key->slot);
-        image_put_key(out, key_words(key));
-        image_put_i64(out, key_last_ms(key));
-        image_put_u32(out, key->is_self_touched);
-        image_put_u32(out, key->is_open);
-        if (key->is_open)
-            open_put(out, key_open(key), sets);
-        body_put(out,
-                 key->is_open ? key_open(key)->rule : engine->newest_rules->slots[key->slot].rule,
-                 key);
+        key_put(engine, out, key_at(keys, slot->number - 1), sets);
+        count++;
     }
+    take->spent += at - first;
+    for (at = 0; take->next == PLACES && keys->slots[at].number != 0; at++) {
+        const struct key_slot *slot = &keys->slots[at];
+        if (slot->hash < from || key_home(keys, slot->hash) <= at)
+            continue;
+        key_put(engine, out, key_at(keys, slot->number - 1), sets);
+        count++;
+    }
+    take->spent += out->bytes.count - begin;
+    memcpy(out->bytes.at + count_at, &count, sizeof(count));
 }
 
 /* --- in ----------------------------------------------------------------------------------- */
@@ -227,8 +275,8 @@ static void dirty_note(struct key_lane *keys, uint32_t number)
     vector_add(&keys->dirty) = number;
 }
 
-void key_lane_load(struct correlation *c, unsigned lane, const struct image_sets *sets,
-                   struct image_in *in)
+void key_lane_load(struct correlation *c, unsigned lane, uint64_t from, uint64_t until,
+                   const struct image_sets *sets, struct image_in *in)
 {
     struct key_lane *keys = &c->worker->engine->key_lanes[lane];
 
@@ -244,8 +292,9 @@ void key_lane_load(struct correlation *c, unsigned lane, const struct image_sets
         if (in->fault != NULL)
             return;
         struct id128 id = key_id(c->rules->slots[slot].family, c->config->seed, value, by_count);
-        if (id.hi >> 56 != lane || key_find(keys, id) != UINT32_MAX) {
-            image_fail(in, "a key stands in the wrong lane, or twice");
+        if (id.hi >> 56 != lane || lane_place(id) < from || lane_place(id) >= until ||
+            key_find(keys, id) != UINT32_MAX) {
+            image_fail(in, "a key stands in the wrong place, or twice");
             return;
         }
         uint32_t number = key_add(keys, id);
@@ -261,5 +310,4 @@ void key_lane_load(struct correlation *c, unsigned lane, const struct image_sets
         dirty_note(keys, number);
         correlation_timer_keep(c, keys, number);
     }
-    walk_lane_begin(c->worker->engine, lane);
 }

@@ -24,11 +24,13 @@ void image_put_rule(struct image_out *out, const struct image_sets *sets, const 
 /* NULL: the image is none. */
 const struct rule *image_take_rule(struct image_in *in, const struct image_sets *sets);
 
-void key_lane_save(const struct engine *engine, unsigned lane, const struct image_sets *sets,
-                   struct image_out *out);
+/* A stretch of it. */
+void key_lane_save(const struct engine *engine, unsigned lane, struct lane_take *take,
+                   const struct image_sets *sets, struct image_out *out);
 
-/* Into a lane without keys; `c` is of the worker that owns it, and its step has just ended. */
-void key_lane_load(struct correlation *c, unsigned lane, const struct image_sets *sets,
-                   struct image_in *in);
+/* A stretch, places `from` up to `until`, into a lane that has those before; `c` is of the worker
+ * that owns it, and its step has just ended. */
+void key_lane_load(struct correlation *c, unsigned lane, uint64_t from, uint64_t until,
+                   const struct image_sets *sets, struct image_in *in);
 
 #endif

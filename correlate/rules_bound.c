@@ -80,7 +80,7 @@ static void evict(struct correlation *c, const struct key_candidate *candidate)
     struct key_lane *lane = &c->worker->engine->key_lanes[candidate->lane];
     struct key_state *key = key_at(lane, candidate->number);
 
-    if (LANES + (uint32_t)candidate->lane < c->step->lanes_taken)
+    if (LANES + (uint32_t)candidate->lane <= c->step->taken.lane)
         gone_note(c->worker, c->step, LANES + (uint32_t)candidate->lane, rule_key_id(c, key));
     rule_trace_lost(c, key);
     /* A key that goes with no touch that waits, as those of an incident do not, is one loss of the

@@ -18,7 +18,7 @@ static int64_t planned_ms(const struct engine *engine)
 
 /* --- one that is being taken --------------------------------------------------------------- */
 
-enum { PIECES = 1 + 2 * LANES, DISTURBED_MAX = 3, WORK_SHARE = 4 };
+enum { DISTURBED_MAX = 3, WORK_SHARE = 4, ROW_BYTES = 1 << 20 };
 
 struct snapshot_run {
     bool has_stands;        /* owners have said how their partitions stand */
@@ -29,8 +29,9 @@ struct snapshot_run {
     size_t old_sets;
     uint32_t generation;
     int64_t from_ms;
-    unsigned lane; /* the next: those of alerts, then those of keys */
-    struct engine_image_piece *piece;
+    struct lane_reach reach;
+    VECTOR_OF(struct engine_image_piece) pieces; /* the first is of all but the lanes */
+    struct image_out row;                        /* what becomes the next */
     unsigned moments;
     uint64_t next_ns, next_step;
     VECTOR_OF(uint64_t) spent_ns; /* at each moment, also those of lanes that were taken anew */
@@ -42,20 +43,29 @@ void snapshot_disturb(struct engine *engine)
         engine->snapshot->is_disturbed = true;
 }
 
-uint32_t snapshot_lanes_taken(const struct engine *engine)
+struct lane_reach snapshot_reach(const struct engine *engine)
 {
-    return engine->snapshot != NULL ? engine->snapshot->lane : 0;
+    return engine->snapshot != NULL ? engine->snapshot->reach : (struct lane_reach){.lane = 0};
+}
+
+/* Has it anything by now? */
+static bool has_begun(const struct snapshot_run *run)
+{
+    return run->pieces.count > 0;
 }
 
 static void lanes_forget(struct snapshot_run *run)
 {
-    for (unsigned i = 0; run->piece != NULL && i < PIECES; i++)
-        free(run->piece[i].at);
-    free(run->piece);
+    for (size_t i = 0; i < run->pieces.count; i++)
+        free(run->pieces.at[i].at);
+    free(run->pieces.at);
+    free(run->row.bytes.at);
     free(run->sets.sets.at);
-    run->piece = NULL;
+    memset(&run->pieces, 0, sizeof(run->pieces));
+    run->row = (struct image_out){.bytes = {.at = NULL}};
     run->sets = (struct image_sets){.sets = {.at = NULL}};
-    run->lane = run->moments = 0;
+    run->reach = (struct lane_reach){.lane = 0};
+    run->moments = 0;
     run->is_disturbed = false;
 }
 
@@ -242,19 +252,39 @@ static struct image_out front_make(const struct engine *engine, const struct sna
     return out;
 }
 
-/* One lane, with the time up to which it was worked off: those of alerts first, then those of keys.
- */
-static struct image_out lane_make(const struct engine *engine, const struct snapshot_run *run,
-                                  unsigned lane)
+static void piece_end(struct snapshot_run *run, struct image_out *out)
 {
-    struct image_out out = {.bytes = {.at = NULL}};
+    vector_add(&run->pieces) = (struct engine_image_piece){out->bytes.at, out->bytes.count};
+    *out = (struct image_out){.bytes = {.at = NULL}};
+}
 
-    image_put_i64(&out, planned_ms(engine));
-    if (lane < LANES)
-        alert_lane_save(engine, lane, planned_ms(engine), &out);
+/* A stretch of a lane, with the time up to which it was worked off: those of alerts first, then
+ * those of keys. In front of the first of a lane stands how many it has, more or less: what comes
+ * or goes before the last changes it. */
+static void stretch_put(const struct engine *engine, struct snapshot_run *run,
+                        struct lane_take *take)
+{
+    struct image_out *out = &run->row;
+    struct lane_reach *reach = &run->reach;
+    const unsigned lane = reach->lane % LANES;
+
+    take->next = reach->until;
+    if (reach->until == 0)
+        image_put_u32(out, reach->lane < LANES ? engine->alert_lanes[lane].count
+                                               : engine->key_lanes[lane].count);
+    image_put_i64(out, planned_ms(engine));
+    image_put_u64(out, 0);
+    const size_t until_at = out->bytes.count - sizeof(take->next);
+    take->spent += sizeof(take->next) + sizeof(int64_t);
+    if (reach->lane < LANES)
+        alert_lane_save(engine, lane, take, planned_ms(engine), out);
     else
-        key_lane_save(engine, lane - LANES, &run->sets, &out);
-    return out;
+        key_lane_save(engine, lane, take, &run->sets, out);
+    memcpy(out->bytes.at + until_at, &take->next, sizeof(take->next));
+    if (take->next == PLACES)
+        *reach = (struct lane_reach){.lane = reach->lane + 1};
+    else
+        reach->until = take->next;
 }
 
 void *engine_image_join(const struct engine_image *image, size_t *bytes)
@@ -342,11 +372,6 @@ static bool is_whole(const struct engine *engine)
            run->old_sets == engine->retire.sets.count;
 }
 
-static void piece_set(struct snapshot_run *run, unsigned piece, struct image_out out)
-{
-    run->piece[piece] = (struct engine_image_piece){out.bytes.at, out.bytes.count};
-}
-
 static int by_size(const void *left, const void *right)
 {
     uint64_t a = *(const uint64_t *)left, b = *(const uint64_t *)right;
@@ -366,8 +391,8 @@ static void tell(struct engine *engine)
                                                            .read = engine->parts[i]->stand.offset};
     const size_t moments = run->spent_ns.count;
     qsort(run->spent_ns.at, moments, sizeof(uint64_t), by_size);
-    const struct engine_image image = {.piece = run->piece,
-                                       .piece_count = PIECES,
+    const struct engine_image image = {.piece = run->pieces.at,
+                                       .piece_count = run->pieces.count,
                                        .at_ms = planned_ms(engine),
                                        .sets = run->sets.sets.at,
                                        .set_count = run->sets.sets.count,
@@ -380,36 +405,45 @@ static void tell(struct engine *engine)
                                        .taking_ns_p99 = run->spent_ns.at[(moments - 1) * 99 / 100],
                                        .taking_ns_p50 = run->spent_ns.at[(moments - 1) / 2]};
 
-    run->piece = NULL; /* the listener's */
+    memset(&run->pieces, 0, sizeof(run->pieces)); /* the listener's */
     engine->listener.image(engine->listener.self, &image);
     free(stands.at);
     snapshot_release(engine);
 }
 
-/* Takes as many lanes as fit a moment. True when all of them are there, and the rest. */
+static void begin(struct engine *engine, struct snapshot_run *run)
+{
+    vector_add(&run->pieces) = (struct engine_image_piece){.at = NULL}; /* in front, made last */
+    run->sets = sets_of(engine);
+    run->old_sets = engine->retire.sets.count;
+    run->generation = engine->newest_rules->generation;
+    run->from_ms = planned_ms(engine);
+    gone_forget(engine);
+}
+
+/* Takes as much of the lanes as fits a moment. True when all of them are there, and the rest. */
 static bool take_some(struct engine *engine)
 {
     struct snapshot_run *run = engine->snapshot;
-    uint64_t most = run->disturbed > DISTURBED_MAX ? UINT64_MAX : engine->config.image_bytes;
-    uint64_t bytes = 0;
+    struct lane_take take = {.most = run->disturbed > DISTURBED_MAX ? UINT64_MAX
+                                                                    : engine->config.image_bytes};
 
-    if (run->piece == NULL) {
-        run->piece = memory_alloc(PIECES * sizeof(*run->piece));
-        memset(run->piece, 0, PIECES * sizeof(*run->piece));
-        run->sets = sets_of(engine);
-        run->old_sets = engine->retire.sets.count;
-        run->generation = engine->newest_rules->generation;
-        run->from_ms = planned_ms(engine);
-        gone_forget(engine);
-    }
+    if (!has_begun(run))
+        begin(engine, run);
     run->moments++;
-    for (; run->lane < 2 * LANES && bytes < most; run->lane++) {
-        piece_set(run, 1 + run->lane, lane_make(engine, run, run->lane));
-        bytes += run->piece[1 + run->lane].bytes;
+    while (run->reach.lane < 2 * LANES && take.spent < take.most) {
+        /* Rows do not grow unless one thing alone is large: what is in them would be moved. */
+        if (run->row.bytes.count > ROW_BYTES / 2)
+            piece_end(run, &run->row);
+        if (run->row.bytes.at == NULL)
+            vector_reserve(&run->row.bytes, ROW_BYTES);
+        stretch_put(engine, run, &take);
     }
-    if (run->lane < 2 * LANES || bytes >= most)
+    if (run->reach.lane < 2 * LANES || take.spent >= take.most)
         return false;
-    piece_set(run, 0, front_make(engine, run));
+    piece_end(run, &run->row);
+    struct image_out front = front_make(engine, run);
+    run->pieces.at[0] = (struct engine_image_piece){front.bytes.at, front.bytes.count};
     return true;
 }
 
@@ -433,7 +467,7 @@ bool snapshot_poll(struct engine *engine)
         ask_stands(engine);
         return false;
     }
-    if (run->lane > 0 && !is_whole(engine)) {
+    if (has_begun(run) && !is_whole(engine)) {
         lanes_forget(run);
         run->disturbed++;
     }

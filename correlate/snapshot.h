@@ -4,8 +4,9 @@
  *
  *   asked    owners say how their partitions stand (edge Y); each between two records
  *   wait     until all that was read by then has been worked off
- *   take     no step is under way: this role goes through the lanes and all else, and hands the
- * image to the listener
+ *   take     no step is under way: this role goes through some of the lanes, image_bytes at a
+ *            time; at the last such moment all else is put in front, and the image is handed to the
+ *            listener
  *
  * An engine that begins from an image reads each partition again from where it stood. Of the
  * records from there on, events before the image have been worked off, and are passed over once
@@ -26,7 +27,8 @@
 /* Of the bytes. Those of SNAPSHOT_VERSION_OLDEST are read as well (semantics C12):
  *   3  until forms of one rule shared keys: of what is read from these no two do
  *   4  until it was known what had been pushed: nothing is by what is read from these, until its
- * next event, and no spell is known in which nobody could push
+ * next event, and no spell is known in which nobody could push; and until a lane
+ *      could be taken at several moments: each is one stretch
  */
 enum {
     SNAPSHOT_VERSION = 5,
@@ -43,9 +45,8 @@ enum {
  * are taken anew. */
 void snapshot_disturb(struct engine *engine);
 
-/* Lanes that an image has by now, those of alerts and then those of keys: what bounds take of them
- * is noted (gone.h). */
-uint32_t snapshot_lanes_taken(const struct engine *engine);
+/* What an image has of the lanes by now: what bounds take of that is noted (gone.h). */
+struct lane_reach snapshot_reach(const struct engine *engine);
 
 /* Whether bounds were held at the end of this epoch between two lanes of the image, and what they
  * took then. The latter is for workers too, in a silent step. */

@@ -10,6 +10,7 @@
 #include "correlate/part.h"
 #include "correlate/part_image.h"
 #include "correlate/snapshot.h"
+#include "correlate/walk.h"
 
 /* What the image was made with has to be what it is loaded into. */
 struct image_span {
@@ -246,8 +247,10 @@ static void place_set(struct engine *engine, int64_t at_ms)
         atomic_store_explicit(&engine->workers[w].phases_done, PHASES, memory_order_relaxed);
 }
 
-/* When the lane was taken. */
-static int64_t lane_time(const struct image_span *span, int64_t after_ms, struct image_in *in)
+enum { LANE_BYTES_LEAST = 32 }; /* less than any alert or key takes */
+
+/* When a stretch was taken. */
+static int64_t stretch_time(const struct image_span *span, int64_t after_ms, struct image_in *in)
 {
     int64_t at_ms = image_take_time(in);
 
@@ -256,22 +259,63 @@ static int64_t lane_time(const struct image_span *span, int64_t after_ms, struct
     return at_ms;
 }
 
+/* How many will come to a lane, more or less: its table is made for them at once, since they come
+ * in the order of their slots and would all lie at the beginning of one that grows with them. All
+ * lanes together are believed as many as fit the image. */
+static uint32_t lane_count(size_t *most, struct image_in *in)
+{
+    if (in->version < 5)
+        return 0;
+    uint32_t count = image_take_u32(in);
+    count = count < *most ? count : (uint32_t)*most;
+    *most -= count;
+    return count;
+}
+
+static uint64_t stretch_until(uint64_t from, struct image_in *in)
+{
+    if (in->version < 5)
+        return PLACES;
+    uint64_t until = image_take_u64(in);
+    if (until > from && until <= PLACES)
+        return until;
+    image_fail(in, "a stretch of a lane ends before it begins");
+    return PLACES;
+}
+
 static void lanes_take(struct engine *engine, const struct image_sets *sets,
                        const struct image_span *span, struct image_in *in)
 {
     struct step step = {.part_count = part_total(engine), .rules = engine->newest_rules};
     int64_t at_ms = span->from_ms;
+    size_t most = image_left(in) / LANE_BYTES_LEAST;
 
     for (unsigned l = 0; l < LANES && in->fault == NULL; l++) {
-        at_ms = lane_time(span, at_ms, in);
-        alert_lane_load(engine, l, at_ms, in);
-        engine->alert_lanes[l].from_ms = at_ms;
+        struct alert_lane *lane = &engine->alert_lanes[l];
+        uint64_t from = 0, until;
+        alert_lane_reserve(lane, lane_count(&most, in));
+        do {
+            at_ms = stretch_time(span, at_ms, in);
+            until = stretch_until(from, in);
+            alert_lane_load(engine, l, from, until, at_ms, in);
+            vector_add(&lane->times.all) = (struct lane_stretch){until, at_ms};
+            from = until;
+        } while (until < PLACES && in->fault == NULL);
     }
     for (unsigned l = 0; l < LANES && in->fault == NULL; l++) {
         struct correlation c = correlation_begin(&engine->workers[lane_owner(engine, l)], 0, &step);
-        step.from_ms = step.to_ms = at_ms = lane_time(span, at_ms, in);
-        key_lane_load(&c, l, sets, in);
-        engine->key_lanes[l].from_ms = at_ms;
+        struct key_lane *lane = &engine->key_lanes[l];
+        uint64_t from = 0, until;
+        key_lane_reserve(lane, lane_count(&most, in));
+        do {
+            step.from_ms = step.to_ms = at_ms = stretch_time(span, at_ms, in);
+            until = stretch_until(from, in);
+            key_lane_load(&c, l, from, until, sets, in);
+            vector_add(&lane->times.all) = (struct lane_stretch){until, at_ms};
+            from = until;
+        } while (until < PLACES && in->fault == NULL);
+        if (in->fault == NULL)
+            walk_lane_begin(engine, l);
     }
     for (unsigned w = 0; w < engine->worker_count && in->fault == NULL; w++) {
         struct worker *worker = &engine->workers[w];
@@ -392,10 +436,19 @@ static void worker_recount(struct worker *worker, const struct snapshot_rerun *r
     }
 }
 
+static void times_forget(struct engine *engine)
+{
+    for (unsigned l = 0; l < LANES; l++) {
+        lane_times_release(&engine->alert_lanes[l].times);
+        lane_times_release(&engine->key_lanes[l].times);
+    }
+}
+
 void snapshot_rerun_release(struct engine *engine)
 {
     if (engine->rerun == NULL)
         return;
+    times_forget(engine);
     free(engine->rerun->untold.at);
     free(engine->rerun->slot);
     free(engine->rerun->enrich);
@@ -474,6 +527,8 @@ static void image_read(struct engine *engine, const struct image_sets *sets, str
     place_set(engine, span.from_ms);
     if (in->fault == NULL && span.from_ms < span.to_ms)
         rerun_begin(engine, &span, &gone);
+    else
+        times_forget(engine);
     free(gone.all.at);
 }
 

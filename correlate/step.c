@@ -255,7 +255,7 @@ static void step_publish(struct engine *engine, uint64_t seq, const struct cut *
                                      (engine->rerun != NULL && snapshot_rerun_bounds(engine, to)),
                           .rank = engine->rank,
                           .is_silent = engine->rerun != NULL,
-                          .lanes_taken = snapshot_lanes_taken(engine),
+                          .taken = snapshot_reach(engine),
                           .part_count = part_total(engine),
                           .rules = rules};
     if (engine->rerun == NULL)

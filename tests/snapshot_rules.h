@@ -16,10 +16,12 @@ static const char *const snapshot_rules[] = {
     "  - {id: all, on: incidents, of: [slow], by: [tenant], window: 5s, when: count() >= 2,\n"
     "     incident: {title: \"{tenant}\", priority: P1}, close: cleared()}\n",
     RULES_STORM("3", "    max_keys: 1\n"),
+    RULES_STORM("100", ""),
 };
 enum {
     SNAPSHOT_TEXTS = sizeof(snapshot_rules) / sizeof(snapshot_rules[0]),
-    SNAPSHOT_TIGHT = SNAPSHOT_TEXTS - 1,
+    SNAPSHOT_TIGHT = SNAPSHOT_TEXTS - 2,
+    SNAPSHOT_WIDE = SNAPSHOT_TEXTS - 1,
 };
 
 #endif

@@ -1,10 +1,11 @@
 /*
  * Aim (C12): a run goes on from an image of the two versions before this one's, and refuses others
- * by their number. Version 4 was taken before it was known what had been pushed. Version 3 was
- * taken besides before forms of one rule shared keys: each slot has the keys that it had. Method:
- * live runs in which reloads give one rule forms whose keys cannot be compared, so that each slot
- * is a family of its own, as all were then; of the image's bytes that is taken out which came
- * later, and what is told from there on is held against the run that was not broken off.
+ * by their number. Version 4 was taken before it was known what had been pushed, and has each lane
+ * as of one moment. Version 3 was taken besides before forms of one rule shared keys: each slot has
+ * the keys that it had. Method: live runs in which reloads give one rule forms whose keys cannot be
+ * compared, so that each slot is a family of its own, as all were then; of the image's bytes that
+ * is taken out which came later, and what is told from there on is held against the run that was
+ * not broken off.
  */
 #include "correlate/image.h"
 #include "correlate/incident_make.h"
@@ -134,16 +135,29 @@ static void key_make_older(struct image_in *in, struct image_out *out,
     pass_over(in, 8 + 4 * 4);
 }
 
+/* How many it has stands in front of a lane, and up to where a stretch of it goes in front of that.
+ */
+static void lane_make_older(struct image_in *in, struct image_out *out,
+                            const struct bench_image *image, size_t *kept)
+{
+    leave_out(in, out, image, kept, 4);
+    pass_over(in, 8);
+    assert_true(image_take_u64(&(struct image_in){
+                    .at = in->at, .bytes = in->bytes, .used = in->used}) == PLACES);
+    leave_out(in, out, image, kept, 8);
+    pass_over(in, 4);
+}
+
 static void lanes_make_older(struct image_in *in, struct image_out *out,
                              const struct bench_image *image, size_t *kept)
 {
     for (int l = 0; l < LANES; l++) {
-        pass_over(in, 8 + 4);
+        lane_make_older(in, out, image, kept);
         for (uint32_t count = image_take_u32(in); count > 0 && in->fault == NULL; count--)
             alert_make_older(in, out, image, kept);
     }
     for (int l = 0; l < LANES; l++) {
-        pass_over(in, 8 + 4);
+        lane_make_older(in, out, image, kept);
         for (uint32_t count = image_take_u32(in); count > 0 && in->fault == NULL; count--)
             key_make_older(in, out, image, kept);
     }

@@ -8,10 +8,12 @@
  */
 #include <errno.h>
 #include "base/hash.h"
+#include "base/text.h"
+#include "correlate/key.h"
 #include "tests/engine_bench.h"
 #include "tests/snapshot_rules.h"
 
-enum { STEPS_MAX = 1 << 14, IMAGES_MAX = 64, SWITCHES_MAX = 64, FEEDS = 3 };
+enum { STEPS_MAX = 1 << 14, IMAGES_MAX = 64, SWITCHES_MAX = 64, FEEDS = 3, RESOURCES_MAX = 16 };
 
 /* A step of the first run, and how long the log was behind it. */
 struct kept {
@@ -44,7 +46,8 @@ static int64_t
 static size_t recovered_at;
 static bool has_recovered;
 static uint64_t dice, resources;
-static size_t spread; /* images that were taken at several moments */
+static char name[RESOURCES_MAX][24]; /* of resources */
+static size_t spread;                /* images that were taken at several moments */
 
 static uint64_t draw(uint64_t below)
 {
@@ -135,6 +138,37 @@ static void on_recovered(void *self)
     recovered_at = log_bytes(self);
 }
 
+/* --- names of resources ---------------------------------------------------------------------- */
+
+static uint64_t alert_lane_of(const struct bench *bench, const char *resource)
+{
+    struct event_draft draft = {.severity = 0};
+    _Alignas(8) char room[512];
+
+    draft.field[FIELD_TENANT] = text_of("default");
+    draft.field[FIELD_RESOURCE] = text_of(resource);
+    draft.field[FIELD_CHECK] = text_of("down");
+    const struct event_text *text = event_text_pack(room, event_text_bytes(&draft), &draft, 0);
+    return event_fingerprint(text, bench->config.seed).hi >> 56;
+}
+
+static uint64_t key_lane_of(const struct bench *bench, const char *resource)
+{
+    const struct text value = text_of(resource);
+
+    return key_id(0, bench->config.seed, &value, 1).hi >> 56;
+}
+
+/* Crowded: what is down lies in one lane of alerts, and the first rule's keys in one of theirs. */
+static void names_make(const struct bench *bench, bool is_crowded)
+{
+    for (size_t i = 0, number = 0; i < RESOURCES_MAX; number++) {
+        snprintf(name[i], sizeof(name[i]), "r%zu", number);
+        if (!is_crowded || (key_lane_of(bench, name[i]) == 7 && alert_lane_of(bench, name[i]) == 5))
+            i++;
+    }
+}
+
 /* --- the first run --------------------------------------------------------------------------- */
 
 static int64_t now_of(struct bench *bench)
@@ -146,12 +180,12 @@ static int64_t now_of(struct bench *bench)
 static void live(struct bench *bench, unsigned turns)
 {
     static const char *const checks[] = {"down", "slow"};
-    char resource[24], more[64];
+    char more[64];
 
     for (unsigned i = 0; i < turns; i++) {
         for (uint64_t records = draw(4); records > 0; records--) {
             int64_t at = now_of(bench) - (int64_t)draw(900) + (draw(40) == 0 ? 5000 : 0);
-            snprintf(resource, sizeof(resource), "r%" PRIu64, draw(resources));
+            const char *resource = name[draw(resources)];
             snprintf(more, sizeof(more), ",\"labels\":{\"rack\":\"k%" PRIu64 "\"}%s", draw(2),
                      draw(3) == 0 ? BENCH_CLEAR : "");
             bench_put(bench->feed[draw(FEEDS)], at, resource, checks[draw(2)], more);
@@ -266,21 +300,28 @@ static struct engine_terms terms_any(void)
 
 enum switching { NOTHING, RULES, TERMS };
 
-static void life_of(uint64_t seed, unsigned workers, enum switching switching, bool is_bounded)
+enum { BOUNDED = 1, CROWDED = 2 };
+
+static void life_of(uint64_t seed, unsigned workers, enum switching switching, unsigned how)
 {
-    const bool is_switched = switching != NOTHING;
-    struct bench *bench = begin(workers, is_bounded ? SNAPSHOT_TIGHT : 0);
+    const bool is_switched = switching != NOTHING, is_bounded = (how & BOUNDED) != 0;
+    struct bench *bench = begin(workers, is_bounded             ? SNAPSHOT_TIGHT
+                                         : (how & CROWDED) != 0 ? SNAPSHOT_WIDE
+                                                                : 0);
     size_t with_old_sets = 0;
 
     steps_found = 0;
     dice = seed;
-    resources = is_bounded ? 12 : 5;
+    resources = (how & CROWDED) != 0 ? RESOURCES_MAX : is_bounded ? 12 : 5;
+    names_make(bench, (how & CROWDED) != 0);
+    if ((how & CROWDED) != 0)
+        bench->config.image_bytes = 1024; /* a lane is taken at several moments */
     if (is_bounded)
-        bench->config.alerts_max = 8;
+        bench->config.alerts_max = (how & CROWDED) != 0 ? 16 : 8;
     bench_start(bench);
     bench_settle(bench);
     for (unsigned i = 0; i < 6; i++) {
-        live(bench, 12);
+        live(bench, (how & CROWDED) != 0 ? 24 : 12);
         const struct engine_terms terms =
             switching == TERMS ? terms_any() : (struct engine_terms){0};
         if (switching == TERMS) /* now and then with the rules as they are */
@@ -314,21 +355,21 @@ static void a_run_goes_on_from_an_image_as_if_it_had_read_all(void **state)
 {
     (void)state;
     for (uint64_t seed = 1; seed <= 3; seed++)
-        life_of(seed, 1 + (unsigned)(seed % 3), NOTHING, false);
+        life_of(seed, 1 + (unsigned)(seed % 3), NOTHING, 0);
 }
 
 static void old_rule_sets_go_on_from_an_image(void **state)
 {
     (void)state;
     for (uint64_t seed = 11; seed <= 13; seed++)
-        life_of(seed, 1 + (unsigned)(seed % 3), RULES, false);
+        life_of(seed, 1 + (unsigned)(seed % 3), RULES, 0);
 }
 
 static void X5_terms_that_were_switched_go_on_from_an_image(void **state)
 {
     (void)state;
     for (uint64_t seed = 21; seed <= 26; seed++)
-        life_of(seed, 1 + (unsigned)(seed % 3), TERMS, false);
+        life_of(seed, 1 + (unsigned)(seed % 3), TERMS, 0);
 }
 
 /* The table is full all the time, so at every round's end some alert goes. Their images are taken
@@ -338,8 +379,18 @@ static void X4_what_bounds_take_between_lanes_goes_again(void **state)
     (void)state;
     spread = 0;
     for (uint64_t seed = 21; seed <= 26; seed++)
-        life_of(seed, 1 + (unsigned)(seed % 3), NOTHING, true);
+        life_of(seed, 1 + (unsigned)(seed % 3), NOTHING, BOUNDED);
     assert_true(spread > 20);
+}
+
+/* What lies in one lane is in the image as of several moments. */
+static void C6_a_lane_that_was_taken_in_stretches_goes_on_as_one(void **state)
+{
+    (void)state;
+    spread = 0;
+    for (uint64_t seed = 31; seed <= 34; seed++)
+        life_of(seed, 1 + (unsigned)(seed % 3), NOTHING, CROWDED | (seed % 2 == 0 ? BOUNDED : 0));
+    assert_true(spread > 8);
 }
 
 /* --- bytes that are no image
@@ -373,6 +424,7 @@ static void what_is_no_image_is_refused(void **state)
 
     (void)state;
     dice = 12;
+    names_make(bench, false);
     bench_start(bench);
     bench_settle(bench);
     for (unsigned i = 0; i < 3; i++) {
@@ -408,6 +460,7 @@ static void write_corpus(const char *folder)
 
     dice = 12;
     resources = 4;
+    names_make(bench, false);
     bench_start(bench);
     bench_settle(bench);
     for (unsigned i = 0; i < 3; i++) {
@@ -444,6 +497,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(old_rule_sets_go_on_from_an_image),
         cmocka_unit_test(X5_terms_that_were_switched_go_on_from_an_image),
         cmocka_unit_test(X4_what_bounds_take_between_lanes_goes_again),
+        cmocka_unit_test(C6_a_lane_that_was_taken_in_stretches_goes_on_as_one),
         cmocka_unit_test(what_is_no_image_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
