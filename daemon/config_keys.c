@@ -163,8 +163,9 @@ static const struct config_key keys[] = {
      "begins anew.",
      0, 0, NULL, false},
     {"data.snapshot.every", CONFIG_DURATION, AT(data.snapshot_every_ms), "5m",
-     "A snapshot of the run goes into data.dir at least so often, where there is news, and every "
-     "10 s while reading again what came since would take longer than 5 s. 0: none is taken.",
+     "A snapshot of the run goes into data.dir at least so often, and each quarter of the shortest "
+     "retention.ms of the topics, where there is news, and every 10 s while reading again what "
+     "came since would take longer than 5 s. 0: none is taken.",
      0, 3600000, NULL, false},
     {"data.journal.keep", CONFIG_DURATION, AT(data.journal_keep_ms), "1d",
      "How far back the journal reaches at least, for people who ask (tocsin why, replay --data, "

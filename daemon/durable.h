@@ -166,6 +166,9 @@ bool durable_refused_image(const struct durable *durable, struct durable_refused
  */
 int durable_snapshots_begin(struct durable *durable, struct engine *engine, struct error *err);
 
+/* From here on at least so often, too, where there is news; 0: as configured. Thread: any. */
+void durable_snapshots_within(struct durable *durable, int64_t within_ms);
+
 /* No more are taken, but for a last one with `must_take_last`. Before the engine stops; again does
  * nothing. Thread: setup. */
 void durable_snapshots_end(struct durable *durable, bool must_take_last);

@@ -67,9 +67,10 @@ struct durable_snapshots {
 
     struct engine *engine;
     pthread_t thread;
-    bool is_running;  /* setup */
-    int waker;        /* of the thread */
-    _Atomic bool off; /* relaxed: none are taken in this run any more */
+    bool is_running;           /* setup */
+    int waker;                 /* of the thread */
+    _Atomic bool off;          /* relaxed: none are taken in this run any more */
+    _Atomic int64_t within_ms; /* relaxed: at least so often, beside what is configured; 0: no */
 
     /* The thread's. */
     struct journal_recall *recall;

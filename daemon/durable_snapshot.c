@@ -401,10 +401,25 @@ static bool has_news(const struct durable_snapshots *snapshots, uint64_t records
     return records != snapshots->records || frame != snapshots->frame;
 }
 
+void durable_snapshots_within(struct durable *durable, int64_t within_ms)
+{
+    /* relaxed: the value is all that is handed over. */
+    atomic_store_explicit(&durable->snapshots.within_ms, within_ms, memory_order_relaxed);
+}
+
+/* As configured, or before topics drop what would be read again. */
+static uint64_t longest_ns(const struct durable *durable)
+{
+    int64_t every_ms = durable->options.snapshot_every_ms;
+    int64_t within_ms = atomic_load_explicit(&durable->snapshots.within_ms, memory_order_relaxed);
+
+    return (uint64_t)(within_ms > 0 && within_ms < every_ms ? within_ms : every_ms) * ms_ns;
+}
+
 static bool is_due(struct durable *durable)
 {
     struct durable_snapshots *snapshots = &durable->snapshots;
-    uint64_t every_ns = (uint64_t)durable->options.snapshot_every_ms * ms_ns;
+    uint64_t every_ns = longest_ns(durable);
     uint64_t age_ns = host_mono_ns() - snapshots->taken_ns;
     struct engine_counters counters;
 

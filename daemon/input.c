@@ -68,6 +68,8 @@ static int fill(const struct config *config, struct kafka_config *kafka, struct 
     kafka->unreachable_ms = (unsigned)config->input.unreachable_ms;
     kafka->options = lists->options;
     kafka->option_count = options;
+    if (config->data.dir[0] != '\0') /* else nothing is read again */
+        kafka->snapshot_ms = config->data.snapshot_every_ms;
     kafka->log = say;
     return 0;
 }

@@ -58,6 +58,8 @@ static void watch_input(struct service *service, uint64_t now_ns, const char *wh
     bool was_lost = service->is_lost;
 
     kafka_source_counters(service->kafka, &kafka);
+    if (service->durable != NULL)
+        durable_snapshots_within(service->durable, kafka.snapshot_ms);
     if (can_read(&kafka)) {
         service->read_ns = now_ns;
         service->is_lost = false;

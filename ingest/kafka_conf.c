@@ -52,6 +52,7 @@ void kafka_config_init(struct kafka_config *config)
         .commit_ms = 5000,
         .unreachable_ms = 30000,
         .say_ms = 10000,
+        .snapshot_ms = 300000,
         .queued_mb = 256,
     };
 }

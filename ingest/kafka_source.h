@@ -95,17 +95,14 @@ struct kafka_config {
     unsigned commit_ms;      /* [5000] between two commits of low positions */
     unsigned unreachable_ms; /* [30000] not ready when no broker answered for this long */
     unsigned say_ms;         /* [10000] between two lines about the same trouble */
+    int64_t snapshot_ms;     /* [300000] the longest between two snapshots of what was read, where
+                              * no topic asks for more of them; 0: none are taken */
     unsigned queued_mb;      /* [256] see Memory above */
     void *log_self;
     /* `level` as in syslog: 3 error, 4 warning, 6 information. Called by the service
      * thread, one call at a time. May be NULL. */
     void (*log)(void *log_self, int level, const char *text);
 };
-
-/* Records must survive two snapshot intervals before compaction may touch them (D6), and four
- * before they go by their age (D1). Until
- * snapshots are taken on another plan, the interval is the longest that the plan allows. */
-enum { KAFKA_SNAPSHOT_INTERVAL_MS = 300000 };
 
 /* Fills the defaults in brackets. */
 void kafka_config_init(struct kafka_config *config);
@@ -128,6 +125,8 @@ struct kafka_counters {
     uint64_t holes;      /* holes that were fetched again (L1) */
     uint64_t skipped;    /* offsets that never came and were passed over by accept_gap (L1) */
     uint64_t unsafe;     /* topics that may drop what is still needed (D1, D6) */
+    int64_t snapshot_ms; /* a quarter of the least time for which one keeps records: so often a
+                          * snapshot has to be taken (C6); 0: none drops any, or not known yet */
     uint64_t stopped;    /* feeds that wait for a person now */
     uint64_t unreadable; /* feeds that cannot be read now */
     uint64_t feeds;

@@ -165,6 +165,37 @@ static void C6_a_run_that_ends_leaves_a_snapshot_and_the_next_begins_with_it(voi
     }
 }
 
+static void pass_long(void)
+{
+    for (int i = 0; i < 40; i++)
+        bench_pass(world.bench, 100, 50);
+    world_sync(&world);
+}
+
+/* None is due as configured, and one is once topics leave no more than two seconds for it. */
+static void C6_a_snapshot_is_taken_in_a_quarter_of_the_shortest_retention(void **state)
+{
+    uint64_t number[SNAPSHOT_LIST_MAX];
+
+    (void)state;
+    sim_disk_begin(5);
+    world_create(&world);
+    world.snapshot_every_ms = INT64_C(3600000000); /* none, however long it takes */
+    start(0);
+    bench_put(world.bench->feed[0], 0, "r1", "down", "");
+    bench_settle(world.bench);
+    durable_snapshots_within(world.durable, 7200000); /* two hours are not up either */
+    pass_long();
+    assert_int_equal(snapshots_there(number), 0);
+    durable_snapshots_within(world.durable, 2000);
+    while (snapshots_there(number) == 0)
+        bench_pass(world.bench, 100, 50);
+    world_sync(&world);
+    stop();
+    world_destroy(&world);
+    sim_disk_end();
+}
+
 /* A disk that is slow for all but the snapshot's thread, until that waits for the others, or until
  * its file is there. */
 static struct {
@@ -325,6 +356,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(O1_the_first_byte_waits_for_its_intent_where_repeats_are_not_folded),
         cmocka_unit_test(C6_a_run_that_ends_leaves_a_snapshot_and_the_next_begins_with_it),
+        cmocka_unit_test(C6_a_snapshot_is_taken_in_a_quarter_of_the_shortest_retention),
         cmocka_unit_test(C6_a_snapshot_is_there_when_what_it_rests_on_is_durable),
         cmocka_unit_test(C7_a_ledger_that_comes_out_otherwise_refuses_the_start),
     };

@@ -451,8 +451,8 @@ static void D1_a_retention_that_is_too_short_is_said(void **state)
     struct reader reader;
     char line[256];
 
-    make_topic_with(topics[0], 1, "retention.ms=1199999");
-    make_topic_with(topics[1], 1, "retention.ms=1200000");
+    make_topic_with(topics[0], 1, "retention.ms=3999"); /* one snapshot a second at most */
+    make_topic_with(topics[1], 1, "retention.ms=4000");
     make_topic_with(topics[2], 1, "retention.ms=-1");
     make_topic_with(topics[3], 1,
                     "cleanup.policy=compact retention.ms=1000 min.compaction.lag.ms=3600000");
@@ -460,11 +460,76 @@ static void D1_a_retention_that_is_too_short_is_said(void **state)
     config.gap_topic_count = 1;
     reader_open(&reader, &config);
     snprintf(line, sizeof(line),
-             "4 topic %s keeps records for retention.ms 1199999, which is less than 1200000",
+             "4 topic %s keeps records for retention.ms 3999, which is less than 4000 (four",
              topics[0]);
     WAIT_FOR(has_line(reader.lines, line));
     WAIT_FOR((kafka_source_counters(reader.source, &counters), counters.unsafe == 1));
     for (int i = 1; i < 4; i++) {
+        snprintf(line, sizeof(line), "topic %s", topics[i]);
+        assert_false(has_line(reader.lines, line));
+    }
+}
+
+/* Where none are taken, whatever a topic drops may be needed. */
+static void D1_a_retention_without_snapshots_is_said(void **state)
+{
+    (void)state;
+    const char *topics[] = {named("week"), named("for-good"), named("replaced")};
+    struct kafka_config config = config_for(topics, 3, "earliest", NULL);
+    struct kafka_counters counters;
+    struct reader reader;
+    char line[256];
+
+    make_topic_with(topics[0], 1, "retention.ms=604800000");
+    make_topic_with(topics[1], 1, "retention.ms=-1");
+    make_topic_with(topics[2], 1, "cleanup.policy=compact min.compaction.lag.ms=604800000");
+    config.gap_topics = topics + 2;
+    config.gap_topic_count = 1;
+    config.snapshot_ms = 0;
+    reader_open(&reader, &config);
+    snprintf(line, sizeof(line),
+             "4 topic %s keeps records for retention.ms 604800000, and no snapshots are taken",
+             topics[0]);
+    WAIT_FOR(has_line(reader.lines, line));
+    WAIT_FOR((kafka_source_counters(reader.source, &counters), counters.unsafe == 2));
+    snprintf(line, sizeof(line), "4 topic %s is compacted, and no snapshots are taken", topics[2]);
+    assert_true(has_line(reader.lines, line));
+    snprintf(line, sizeof(line), "topic %s", topics[1]);
+    assert_false(has_line(reader.lines, line));
+}
+
+/* Of topics that drop by age, and the compacted one has to keep up with it. */
+static void C6_the_shortest_retention_says_how_often_a_snapshot_is_taken(void **state)
+{
+    (void)state;
+    const char *topics[] = {named("two-minutes"), named("day"), named("lagging"), named("slow")};
+    struct kafka_config config = config_for(topics, 4, "earliest", NULL);
+    struct kafka_counters counters;
+    struct reader reader;
+    char line[256];
+
+    make_topic_with(topics[0], 1, "retention.ms=120000");
+    make_topic_with(topics[1], 1, "retention.ms=86400000");
+    make_topic_with(topics[2], 1,
+                    "cleanup.policy=compact retention.ms=4000 min.compaction.lag.ms=60001");
+    make_topic_with(topics[3], 1, "cleanup.policy=compact min.compaction.lag.ms=60000");
+    config.gap_topics = topics + 2;
+    config.gap_topic_count = 2;
+    reader_open(&reader, &config);
+    WAIT_FOR((kafka_source_counters(reader.source, &counters), counters.snapshot_ms > 0));
+    assert_int_equal(counters.snapshot_ms, 30000);
+    assert_int_equal(counters.unsafe, 1);
+    snprintf(line, sizeof(line),
+             "6 topic %s keeps records for retention.ms 120000: a snapshot is taken at least each "
+             "30000 ms",
+             topics[0]);
+    assert_true(has_line(reader.lines, line));
+    snprintf(line, sizeof(line),
+             "4 topic %s is compacted and its min.compaction.lag.ms is 60000, which is not above "
+             "60000",
+             topics[3]);
+    assert_true(has_line(reader.lines, line));
+    for (int i = 1; i < 3; i++) {
         snprintf(line, sizeof(line), "topic %s", topics[i]);
         assert_false(has_line(reader.lines, line));
     }
@@ -485,6 +550,8 @@ int main(int argc, char **argv)
         KAFKA_TEST(L1_markers_of_transactions_are_holes_unless_declared),
         KAFKA_TEST(D6_a_compaction_lag_that_is_too_short_is_said),
         KAFKA_TEST(D1_a_retention_that_is_too_short_is_said),
+        KAFKA_TEST(D1_a_retention_without_snapshots_is_said),
+        KAFKA_TEST(C6_the_shortest_retention_says_how_often_a_snapshot_is_taken),
     };
 
     RUN_ON_KAFKA(argc, argv, tests, real);
