@@ -37,11 +37,24 @@ note(const struct notes *notes, const char *format, ...)
 
 /* ---- rules ---- */
 
+/* What does not come is what an absence opens by. */
 static void note_dropped(const struct notes *notes, const struct rule *rule)
 {
-    if (rule->dropped_by != NULL)
+    if (rule->dropped_by == NULL)
+        return;
+    if (rule->form_kind != FORM_EXPECT)
         note(notes,
              "rule %s never opens: enrich step %s drops all events that its `where` asks for",
+             rule->id, rule->dropped_by);
+    else if (rule->listed_count > 0)
+        note(notes,
+             "rule %s misses every key that it lists, whether it is silent or not: enrich step %s "
+             "drops all signs of life that its `where` asks for",
+             rule->id, rule->dropped_by);
+    else
+        note(notes,
+             "rule %s learns no key, and misses all that it waits for already: enrich step %s "
+             "drops all signs of life that its `where` asks for",
              rule->id, rule->dropped_by);
 }
 

@@ -89,7 +89,13 @@ static void a_rule_whose_events_are_dropped_is_noted(void **state)
          "incident: "
          "{title: t}, close: cleared()}\n"
          "enrich:\n" DROP("check == \"alive\""),
-         DROPPED},
+         "rule r learns no key, and misses all that it waits for already: enrich step d drops all "
+         "signs of life that its `where` asks for"},
+        {"rules:\n  - {id: r, where: check == \"alive\", by: [host], expect: {every: 1m, keys: "
+         "[{host: a}]}, incident: {title: t}, close: cleared()}\n"
+         "enrich:\n" DROP("check == \"alive\""),
+         "rule r misses every key that it lists, whether it is silent or not: enrich step d drops "
+         "all signs of life that its `where` asks for"},
         /* what passes no step */
         {RULE("tenant == \"@tocsin\" && check == \"keys-evicted\"") "enrich:\n" DROP(
              "check == \"keys-evicted\""),
