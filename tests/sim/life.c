@@ -10,12 +10,14 @@
 #include "correlate/core.h"
 #include "daemon/command.h"
 #include "daemon/service_parts.h"
+#include "ingest/intake_source.h"
 #include "sim/broker.h"
 #include "sim/disk.h"
 #include "sim/fibers.h"
 #include "sim/pair.h"
 #include "sim/people.h"
 #include "sim/sql_disk.h"
+#include "store/intake_log.h"
 #include "store/journal.h"
 #include "store/segment_log.h"
 
@@ -133,6 +135,33 @@ int __wrap_engine_load_image(struct engine *engine, const void *image, size_t by
     return __real_engine_load_image(engine, image, bytes, sets, count, err);
 }
 
+/* Position behind the last record that was handed to the engine, or will be: what the disk had at
+ * the start, and what has come since. */
+static uint64_t intake_end;
+
+int __real_intake_source_create(struct source *inner, const struct intake_source_config *config,
+                                struct source **out, struct error *err);
+int __wrap_intake_source_create(struct source *inner, const struct intake_source_config *config,
+                                struct source **out, struct error *err);
+int __wrap_intake_source_create(struct source *inner, const struct intake_source_config *config,
+                                struct source **out, struct error *err)
+{
+    intake_end = config->next;
+    return __real_intake_source_create(inner, config, out, err);
+}
+
+void __real_intake_source_give(struct source *source, char *payload, size_t bytes);
+void __wrap_intake_source_give(struct source *source, char *payload, size_t bytes);
+void __wrap_intake_source_give(struct source *source, char *payload, size_t bytes)
+{
+    struct intake_cursor frame;
+    struct error err;
+
+    if (payload != NULL && intake_frame_begin(&frame, payload, bytes, &err) == 0)
+        intake_end = frame.position + frame.left;
+    __real_intake_source_give(source, payload, bytes);
+}
+
 size_t __real_outbox_stop(struct outbox *outbox, unsigned flush_ms);
 size_t __wrap_outbox_stop(struct outbox *outbox, unsigned flush_ms);
 size_t __wrap_outbox_stop(struct outbox *outbox, unsigned flush_ms)
@@ -167,35 +196,41 @@ static bool is_catching_up(const struct service *service)
     return counters.is_catching_up;
 }
 
+/* What was pushed is stamped by the clock that the daemon had then, which may be ahead of all
+ * records: their end is not its own. By one that is years ahead nobody waits for it. */
+static int64_t wanted_of(const struct scenario *scenario, const struct engine_part_counters *part)
+{
+    if (strcmp(part->topic, BROKER_TOPIC) == 0)
+        return (int64_t)world->partition[part->partition].count;
+    return scenario->is_ahead ? 0 : (int64_t)intake_end;
+}
+
 /* Nothing more can come of the records: all are read, and all that they began is over. */
-static bool is_worked_off(const struct service *service, uint64_t end_ns)
+static bool is_worked_off(const struct scenario *scenario, const struct service *service)
 {
     struct engine_part_counters part[LOOK_PARTS_MAX];
     /* By a clock that is behind, and that nothing journaled holds, records are of its time at most.
      */
     int64_t last_ms = WORLD_WALL_MS + (int64_t)(world->last_record_ns / MILLI_NS) +
                       (world->plan.skew_ms < 0 ? world->plan.skew_ms : 0);
-    size_t count, seen = 0;
+    size_t count;
 
-    if (world->now_ns < end_ns || !durable_is_recovered(service->durable) ||
+    if (world->now_ns < scenario->end_ns || !durable_is_recovered(service->durable) ||
         is_catching_up(service))
         return false;
     if (engine_told(service->engine) < last_ms)
         return false;
     count = engine_part_counters(service->engine, part, LOOK_PARTS_MAX);
     for (size_t i = 0; i < count; i++)
-        if (strcmp(part[i].topic, BROKER_TOPIC) == 0) {
-            seen++;
-            if (part[i].low_offset < world->partition[part[i].partition].count)
-                return false;
-        }
-    return seen == world->partition_count;
+        if (part[i].low_offset < wanted_of(scenario, &part[i]))
+            return false;
+    return count == world->partition_count + 1; /* and the intake */
 }
 
 /* Where another lives, the owner alone decides: one that is not any more has yet to hear of it. */
-static bool may_end(const struct service *service, uint64_t end_ns)
+static bool may_end(const struct scenario *scenario, const struct service *service)
 {
-    if (!is_worked_off(service, end_ns))
+    if (!is_worked_off(scenario, service))
         return false;
     if (!pair_has_other())
         return true;
@@ -275,7 +310,7 @@ static void live(const struct scenario *scenario, struct service *service, int w
             is_owed = scenario->has_refusals && world->now_ns >= scenario->end_ns &&
                       people_redrive(service);
         } while (service_verdict(service, &why) == EXIT_OK && world->now_ns < world->plan.end_ns &&
-                 (is_owed || !may_end(service, scenario->end_ns)));
+                 (is_owed || !may_end(scenario, service)));
         people_end();
     }
     if (code == EXIT_OK) {
