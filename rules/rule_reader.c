@@ -593,12 +593,12 @@ static void read_close(struct reading *reading)
 
 /* ---- incident ---- */
 
-/* A time that is over opens the incident: a window's, that of `for`, or that in which the last step
- * was not to come. */
+/* A time that is over opens the incident: a window's, or that of `for`. So it is where the last
+ * step of a sequence did not come, but that shows its last event. */
 static bool opens_without_event(const struct rule *rule)
 {
     return rule->form_kind == FORM_EXPECT || rule->form_kind == FORM_BASELINE ||
-           rule->looks_at_end || rule->hold_ms > 0 || rule->ends_by_absence;
+           rule->looks_at_end || rule->hold_ms > 0;
 }
 
 static void read_title(struct reading *reading, const struct yaml_node *incident)

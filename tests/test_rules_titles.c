@@ -127,12 +127,52 @@ static void wrong_titles_are_refused_inside_the_text(void **state)
     }
 }
 
+/* What opens an incident need not be an event; a sequence that ends with `not` has one all the
+ * same: the last that came. */
+static void a_field_that_stays_empty_is_known(void **state)
+{
+    static const struct {
+        const char *form, *title, *empty; /* NULL: none */
+    } cases[] = {
+        {"where: check == \"a\", window: open, for: 1m, when: count() >= 2", "{host} {check}",
+         "check"},
+        {"where: check == \"a\", window: {tumbling: 5m}, look: end, when: count() < 2",
+         "{host} {labels.rack}", "labels.rack"},
+        {"where: check == \"a\", window: open, for: 1m, when: count() >= 2", "{host} {count()}",
+         NULL},
+        {"where: check == \"a\", window: 5m, when: count() >= 2", "{check}", NULL},
+        {"sequence: [{where: check == \"a\"}, {not: check == \"b\"}], within: 1m",
+         "{host} {check} {message}", NULL},
+        {"sequence: [{where: check == \"a\"}, {where: check == \"b\"}], within: 1m", "{check}",
+         NULL},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char text[1024];
+        const char *empty;
+        struct rule_set *set;
+        snprintf(
+            text, sizeof(text),
+            "rules:\n  - {id: r, by: [host], %s, incident: {title: \"%s\"}, close: cleared()}\n",
+            cases[i].form, cases[i].title);
+        set = parse_good(text);
+        empty = rule_title_empty(rule_set_rule(set, 0));
+        if (cases[i].empty == NULL)
+            assert_null(empty);
+        else
+            assert_string_equal(empty, cases[i].empty);
+        rule_set_destroy(set);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(titles_show_fields_and_aggregates),
         cmocka_unit_test(titles_are_cut_between_characters),
         cmocka_unit_test(wrong_titles_are_refused_inside_the_text),
+        cmocka_unit_test(a_field_that_stays_empty_is_known),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
