@@ -114,7 +114,7 @@ void rules_preview_print(const struct rules_preview *preview, const char *what, 
  * "changes":[{"key","from","to"}]}],
  * "mutes":[{"kind","id","state","incidents","changes"}],
  * "enrich":[{"step","state","applied","errors","changes",
- *            "effects":[{"name","in","rules","keys","open","meaning"}]}],
+ *            "effects":[{"name","through","in","rules","keys","open","meaning"}]}],
  * "engine":[{"key","from","to"}],"totals":{state:{rules,keys,open}},"restart":["engine.past"]};
  * numbers are null where they are not known; `beside` and `meaning` but for what drains. New
  * reference; NULL when memory is short. */

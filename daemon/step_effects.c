@@ -6,6 +6,7 @@
 #include "base/plural.h"
 #include "daemon/rules_running.h"
 #include "rules/names_read.h"
+#include "rules/names_spread.h"
 
 enum { SHOWN_RULES = 5, SENTENCE_BYTES = 1200 };
 
@@ -69,17 +70,32 @@ static bool find_rules(const struct finding *finding, struct step_effect *effect
     return rules != NULL;
 }
 
+/* A name that becomes another one: `origin` is the step that does it, a place in the preview. */
+struct other_name {
+    const char *name, *through;
+    size_t origin;
+};
+
+struct other_names {
+    struct other_name *at;
+    size_t count;
+};
+
 /* False: memory is short. */
-static bool find_effects(const struct finding *finding, const struct step_names *names,
-                         struct step_effects *out)
+static bool find_effects(const struct finding *finding, const struct other_names *names,
+                         size_t origin, struct step_effects *out)
 {
-    out->at =
-        arena_alloc_many(finding->arena, names->count * (size_t)EFFECT_KINDS + 1, sizeof(*out->at));
+    size_t count = 0;
+
+    for (size_t n = 0; n < names->count; n++)
+        count += names->at[n].origin == origin;
+    out->at = arena_alloc_many(finding->arena, count * EFFECT_KINDS + 1, sizeof(*out->at));
     for (size_t n = 0; out->at != NULL && n < names->count; n++)
-        for (int kind = 0; kind < EFFECT_KINDS; kind++) {
+        for (int kind = 0; names->at[n].origin == origin && kind < EFFECT_KINDS; kind++) {
             struct step_effect *effect = &out->at[out->count];
-            *effect =
-                (struct step_effect){.name = names->at[n], .kind = (enum step_effect_kind)kind};
+            *effect = (struct step_effect){.name = names->at[n].name,
+                                           .through = names->at[n].through,
+                                           .kind = (enum step_effect_kind)kind};
             if (!find_rules(finding, effect))
                 return false;
             out->count += effect->rule_count > 0;
@@ -87,14 +103,102 @@ static bool find_effects(const struct finding *finding, const struct step_names 
     return out->at != NULL;
 }
 
+/* ---- which names become others ---- */
+
+struct following {
+    const struct preview_steps *steps;
+    struct names_spread spread;
+    struct other_names names;
+};
+
+static bool is_unchanged(const struct preview_step *step)
+{
+    return strcmp(step->state, "unchanged") == 0;
+}
+
+static void follow_changed(struct following *follow, size_t place)
+{
+    const struct step_names *names = &follow->steps->at[place].names;
+
+    for (size_t i = 0; i < names->count; i++) {
+        names_spread_add(&follow->spread, names->at[i], place);
+        follow->names.at[follow->names.count++] =
+            (struct other_name){.name = names->at[i], .origin = place};
+    }
+}
+
+/* It says itself what it does where it has changed, too. */
+static void follow_step(struct following *follow, const struct enrich_set *set, uint32_t index,
+                        size_t place, struct spread_name *made)
+{
+    uint32_t count;
+
+    if (!is_unchanged(&follow->steps->at[place])) {
+        follow_changed(follow, place);
+        return;
+    }
+    count = names_spread_step(&follow->spread, set, index, made);
+    for (uint32_t i = 0; i < count; i++)
+        follow->names.at[follow->names.count++] =
+            (struct other_name){made[i].name, follow->steps->at[place].id, made[i].origin};
+}
+
+/* Steps that go come before those that stood behind them and stay; `gone` is how far the preview
+ * has been looked through for them. */
+static void follow_gone(struct following *follow, size_t *gone, size_t until)
+{
+    for (; *gone < until; (*gone)++)
+        if (strcmp(follow->steps->at[*gone].state, "gone") == 0)
+            follow_changed(follow, *gone);
+}
+
+static size_t place_of(const struct preview_steps *steps, const char *id)
+{
+    size_t i = 0;
+
+    while (i < steps->count && strcmp(steps->at[i].id, id) != 0)
+        i++;
+    return i;
+}
+
+/* False: memory is short. */
+static bool follow_names(const struct enrich_set *set, struct arena *arena,
+                         const struct preview_steps *steps, struct other_names *out)
+{
+    struct following follow = {.steps = steps};
+    struct spread_name *made;
+    size_t max = 0, gone = 0;
+
+    for (size_t i = 0; i < steps->count; i++)
+        max += steps->at[i].names.count;
+    for (uint32_t i = 0; i < enrich_count(set); i++)
+        max += enrich_step_names(set, i, NULL, 0);
+    follow.names.at = arena_alloc_many(arena, max + 1, sizeof(*follow.names.at));
+    made = arena_alloc_many(arena, max + 1, sizeof(*made));
+    if (follow.names.at == NULL || made == NULL || !names_spread_init(&follow.spread, max, arena))
+        return false;
+    for (uint32_t i = 0; i < enrich_count(set); i++) {
+        const size_t place = place_of(steps, enrich_step_at(set, i)->id);
+        if (strcmp(steps->at[place].state, "new") != 0)
+            follow_gone(&follow, &gone, place);
+        follow_step(&follow, set, i, place, made);
+    }
+    follow_gone(&follow, &gone, steps->count);
+    *out = follow.names;
+    return true;
+}
+
 bool step_effects_find(const struct rules_running *running, const struct rules_running *next,
                        const struct rule_set *set, struct arena *arena, struct preview_steps *steps)
 {
     const struct finding finding = {running, next, set, arena};
+    struct other_names names;
 
+    if (!follow_names(rule_set_enrich(set), arena, steps, &names))
+        return false;
     for (size_t i = 0; i < steps->count; i++)
-        if (strcmp(steps->at[i].state, "unchanged") != 0 &&
-            !find_effects(&finding, &steps->at[i].names, &steps->at[i].effects))
+        if (!is_unchanged(&steps->at[i]) &&
+            !find_effects(&finding, &names, i, &steps->at[i].effects))
             return false;
     return true;
 }
@@ -165,13 +269,20 @@ static void put_count(struct line *line, bool is_counted, uint64_t count, const 
 
 static void print_sentence(const struct step_effect *effect, bool is_counted, struct line *line)
 {
-    static const char *const heads[EFFECT_KINDS] = {
-        [EFFECT_BY] = ", which it sets, is in by of ",
-        [EFFECT_EXPECT] = ", which it sets, is in by of ",
-        [EFFECT_READS] = ", which it sets, is read by where or close of "};
+    static const char *const heads[EFFECT_KINDS] = {[EFFECT_BY] = ", is in by of ",
+                                                    [EFFECT_EXPECT] = ", is in by of ",
+                                                    [EFFECT_READS] =
+                                                        ", is read by where or close of "};
 
     line->used = 0;
     put(line, effect->name);
+    if (effect->through == NULL) {
+        put(line, ", which it sets");
+    } else {
+        put(line, ", which step ");
+        put(line, effect->through);
+        put(line, " makes of what it sets");
+    }
     put(line, heads[effect->kind]);
     put_rules(line, effect);
     if (effect->kind == EFFECT_EXPECT) {
@@ -215,9 +326,10 @@ json_t *step_effects_json(const struct step_effects *effects, bool is_counted)
         for (size_t r = 0; r < effect->rule_count; r++)
             json_array_append_new(rules, json_string(effect->rules[r]));
         print_sentence(effect, is_counted, &line);
-        json_array_append_new(list, json_pack("{s:s,s:s,s:o,s:o,s:o,s:s}", "name", effect->name,
-                                              "in", kind_names[effect->kind], "rules", rules,
-                                              "keys", known(is_counted, effect->keys), "open",
+        json_array_append_new(list, json_pack("{s:s,s:s?,s:s,s:o,s:o,s:o,s:s}", "name",
+                                              effect->name, "through", effect->through, "in",
+                                              kind_names[effect->kind], "rules", rules, "keys",
+                                              known(is_counted, effect->keys), "open",
                                               known(is_counted, effect->open), "meaning", line.at));
     }
     return list;

@@ -9,6 +9,9 @@
  *   reads    where or close of the rule reads it: an alert may leave its incident, or be told to
  *            the rule anew
  *
+ * So it is with what a later step, which has not changed, makes of it (rules/names_spread.h): told
+ * once, of the first step that comes to it.
+ *
  * Thread: any; everything belongs to the caller.
  */
 #ifndef DAEMON_STEP_EFFECTS_H
@@ -30,6 +33,7 @@ enum step_effect_kind { EFFECT_BY, EFFECT_EXPECT, EFFECT_READS, EFFECT_KINDS };
 /* Of one name that the step sets, as "labels.rack". */
 struct step_effect {
     const char *name;
+    const char *through; /* the step that sets it by what this one sets; NULL: this one itself */
     enum step_effect_kind kind;
     const char *const *rules; /* ids */
     size_t rule_count;
@@ -53,8 +57,8 @@ bool step_effects_reopen(const struct preview_steps *steps, const char *rule_id)
 /* A line each. */
 void step_effects_print(const struct step_effects *effects, bool is_counted, FILE *to);
 
-/* [{"name","in":"by","expect" or "where, close","rules":[..],"keys","open","meaning"}], numbers
- * null where they are not known. New reference. */
+/* [{"name","through","in":"by","expect" or "where, close","rules":[..],"keys","open","meaning"}],
+ * numbers and `through` null where there are none. New reference. */
 json_t *step_effects_json(const struct step_effects *effects, bool is_counted);
 
 #endif

@@ -85,6 +85,43 @@ reaches check.out '{"rack": [], "named": [("labels.site", "by", ["of-site"], Non
 check 1 --rules old/rules.yaml --against gone.yaml --json
 reaches check.out '{"rack": [], "named": [("labels.site", "by", ["of-site"], None, None)]}'
 
+# What later steps make of it, which have not changed, counts too: told once, of the first step that comes to it.
+cat >chain.yaml <<'YAML'
+enrich:
+  - {id: before, set: {labels.early: labels.dc}}
+  - {id: site, set: {labels.dc: '"d1"'}}
+  - {id: rack, set: {labels.rack: 'labels.dc + "-r"', labels.unit: '"u"'}}
+  - {id: row, where: labels.rack == "d1-r", extract: {from: message, pattern: 'row (?<row>\w+)'}, set: {severity: MINOR}}
+  - {id: pod, where: check == "ping", set: {labels.pod: '"p"'}, remove: [labels.zone]}
+rules:
+  - {id: by-dc, where: check == "ping", by: [labels.dc], window: 1h, when: count() >= 9, incident: {title: t}, close: cleared()}
+  - {id: by-early, where: check == "ping", by: [labels.early], window: 1h, when: count() >= 9, incident: {title: t}, close: cleared()}
+  - {id: by-rack, where: check == "ping", by: [labels.rack], window: 1h, when: count() >= 9, incident: {title: t}, close: cleared()}
+  - {id: by-row, where: check == "ping", by: [labels.row], window: 1h, when: count() >= 9, incident: {title: t}, close: cleared()}
+  - {id: by-unit, where: check == "ping", by: [labels.unit], window: 1h, when: count() >= 9, incident: {title: t}, close: cleared()}
+  - {id: by-pod, where: check == "ping" && has(labels.zone), by: [labels.pod], window: 1h, when: count() >= 9, incident: {title: t}, close: cleared()}
+  - {id: severe, where: severity >= MINOR, by: [host], window: 1h, when: count() >= 9, incident: {title: t}, close: cleared()}
+YAML
+chain='("labels.dc", "by", ["by-dc"], None, None), ("labels.rack", "by", ["by-rack"], None, None),
+    ("labels.row", "by", ["by-row"], None, None), ("severity", "where, close", ["severe"], None, None)'
+calm='"before": [], "rack": [], "row": [], "pod": []'
+sed 's/"d1"/"d2"/' chain.yaml >chain-new.yaml
+check 1 --rules chain-new.yaml --against chain.yaml --json
+reaches check.out "{\"site\": [$chain], $calm}"
+check 1 --rules chain-new.yaml --against chain.yaml
+file_has check.out '^      labels.rack, which step rack makes of what it sets, is in by of by-rack: ' || fail "the way there: $(cat check.out)"
+sed '/id: site/d' chain.yaml >chain-gone.yaml
+check 1 --rules chain-gone.yaml --against chain.yaml --json
+reaches check.out "{\"site\": [$chain], $calm}"
+check 1 --rules chain.yaml --against chain-gone.yaml --json
+reaches check.out "{\"site\": [$chain], $calm}"
+# Of one that has changed itself, below that one.
+sed 's/"d1"/"d2"/; s/"-r"/"-s"/' chain.yaml >chain-both.yaml
+check 1 --rules chain-both.yaml --against chain.yaml --json
+reaches check.out '{"before": [], "site": [("labels.dc", "by", ["by-dc"], None, None)], "pod": [],
+    "rack": [("labels.rack", "by", ["by-rack"], None, None), ("labels.unit", "by", ["by-unit"], None, None),
+        ("labels.row", "by", ["by-row"], None, None), ("severity", "where, close", ["severe"], None, None)], "row": []}'
+
 start_broker events:1
 cp old/rules.yaml old/racks.csv .
 write_config <<'TEXT'
