@@ -5,7 +5,12 @@
  * Alertmanager inhibits alerts, tocsin incidents, and an incident carries the labels that its
  * rule groups by, and no other. So each side is held to the rules that group by every label
  * which it and `equal` name: without that, incidents that all lack a label would count as equal
- * in it, and be muted. `severity` is a field of every incident, whatever it is grouped by.
+ * in it, and be muted.
+ *
+ * `severity` is a field of every incident, whatever it is grouped by, but it is no text: "page" and
+ * "critical" are one severity, and so is a label that is not there and "warning". Where all the
+ * rules of a side group by the label, it is the label that is asked for, which is exact. Elsewhere
+ * the field stands for it, and each difference is told.
  *
  * A file without a route section is about rules written elsewhere: nothing is known of what they
  * group by, so nothing is held to them, which is told. Where there is one, of which no route became
@@ -26,9 +31,12 @@ struct inhibition {
     struct matchers source, target;
     const char *equal[EQUAL_MAX];
     uint32_t equal_count;
-    bool is_held;     /* to some of the rules */
-    bool is_open;     /* to none: whatever rules are loaded with it */
-    bool has_absence; /* an alert without a severity would be taken otherwise */
+    bool is_held; /* to some of the rules */
+    bool is_open; /* to none: whatever rules are loaded with it */
+    /* Where a severity stands for the label: */
+    bool has_absence;   /* an alert without the label would be taken otherwise */
+    bool has_excluded;  /* and so would one with a word like one that is excluded */
+    const char *merged; /* `"page" and "critical"`, of its two sides; NULL: none */
 };
 
 static bool refuse(struct inhibition *in, struct span span, const char *why)
@@ -71,7 +79,8 @@ static bool read_equal(struct inhibition *in)
         if (in->equal_count == EQUAL_MAX)
             return refuse(in, node->span, "more than 16 labels in equal");
         target = import_map_label(work->input->map, node->text, &work->pool);
-        if (text_equals(node->text, "severity"))
+        if (text_equals(node->text, "severity") &&
+            yaml_node_find(in->am->document, "route") == NULL)
             return refuse(in, node->span, "severity is no key of incidents here");
         in->equal[in->equal_count++] = target.text;
         if (list->kind == YAML_SCALAR)
@@ -152,7 +161,7 @@ static struct rules_meant *rules_find(struct alertmanager *am, const char *field
 /* The rules for one side: the same labels have the same rules, however many inhibitions name them.
  */
 static const struct rules_meant *rules_of_side(struct inhibition *in,
-                                               const struct matchers *matchers)
+                                               const struct matchers *matchers, bool by_severity)
 {
     struct import_work *work = in->am->work;
     struct import_text fields = {NULL, 0, 0};
@@ -162,7 +171,7 @@ static const struct rules_meant *rules_of_side(struct inhibition *in,
     for (uint32_t i = 0; i < in->equal_count; i++)
         import_text_format(&fields, "%s\n", in->equal[i]);
     for (const struct matcher *m = matchers->first; m != NULL; m = m->next)
-        if (!text_equals(m->label, "severity"))
+        if (by_severity || !text_equals(m->label, "severity"))
             import_text_format(&fields, "%s\n",
                                import_map_label(work->input->map, m->label, &work->scratch).text);
     key = import_text_take(&fields, &work->pool);
@@ -172,39 +181,86 @@ static const struct rules_meant *rules_of_side(struct inhibition *in,
     return *place;
 }
 
-/* ---- one side ---- */
+/* ---- severities ---- */
 
 /* True when an alert without the label `severity`, which is a warning here and has an empty label
  * in Alertmanager, meets the matcher in one of the two and not in the other. */
 static bool turns_on_absence(const struct matcher *m)
 {
-    struct text word = m->value;
+    struct text word;
 
-    if (!text_equals(m->label, "severity"))
-        return false;
-    /* A pattern that is taken is words with | between. */
-    for (const char *end = m->value.at + m->value.len; word.at <= end; word.at += word.len + 1) {
-        word.len = 0;
-        while (word.at + word.len < end && word.at[word.len] != '|')
-            word.len++;
+    for (uint32_t at = 0; matcher_word_next(m, &at, &word);)
         if (word.len == 0 || severity_from_word(word) == SEVERITY_WARNING)
             return true;
+    return false;
+}
+
+static void look_at_severities(struct inhibition *in, const struct matchers *matchers)
+{
+    for (const struct matcher *m = matchers->first; m != NULL; m = m->next) {
+        if (!text_equals(m->label, "severity"))
+            continue;
+        in->has_absence = in->has_absence || turns_on_absence(m);
+        in->has_excluded =
+            in->has_excluded || m->sign == MATCHER_UNEQUAL || m->sign == MATCHER_NO_PATTERN;
     }
+}
+
+static int word_length(struct text word)
+{
+    return word.len < 40 ? (int)word.len : 40;
+}
+
+/* Two words, one of each matcher, that are one severity here. */
+static const char *merged_words(struct inhibition *in, const struct matcher *a,
+                                const struct matcher *b)
+{
+    struct text x, y;
+
+    for (uint32_t i = 0; matcher_word_next(a, &i, &x);)
+        for (uint32_t j = 0; matcher_word_next(b, &j, &y);)
+            if (severity_from_word(x) == severity_from_word(y) &&
+                (x.len != y.len || memcmp(x.at, y.at, x.len) != 0))
+                return import_name(in->am->work, "\"%.*s\" and \"%.*s\"", word_length(x), x.at,
+                                   word_length(y), y.at);
+    return NULL;
+}
+
+/* What matches both sides inhibits nothing that does. */
+static void look_at_both(struct inhibition *in)
+{
+    for (const struct matcher *a = in->source.first; a != NULL; a = a->next)
+        for (const struct matcher *b = in->target.first; b != NULL && in->merged == NULL;
+             b = b->next)
+            if (text_equals(a->label, "severity") && text_equals(b->label, "severity"))
+                in->merged = merged_words(in, a, b);
+}
+
+/* ---- one side ---- */
+
+static bool names_severity(const struct matchers *matchers)
+{
+    for (const struct matcher *m = matchers->first; m != NULL; m = m->next)
+        if (text_equals(m->label, "severity"))
+            return true;
     return false;
 }
 
 /* It is always written which rules are meant: incidents of other rules beside these are none of
  * Alertmanager's business. */
 static struct expr *side_expr(struct inhibition *in, const struct matchers *matchers,
-                              struct expr_build *build)
+                              struct expr_build *build, enum matcher_scope *scope)
 {
-    const struct rules_meant *meant = rules_of_side(in, matchers);
+    const struct rules_meant *meant = rules_of_side(in, matchers, false);
+    bool is_label = names_severity(matchers) && meant->carrying > 0 &&
+                    rules_of_side(in, matchers, true)->carrying == meant->carrying;
     struct expr *expr;
 
     in->is_held = in->is_held || meant->carrying < meant->rules;
     in->is_open = meant->rules == 0;
-    for (const struct matcher *m = matchers->first; m != NULL; m = m->next)
-        in->has_absence = in->has_absence || turns_on_absence(m);
+    *scope = is_label ? MATCHER_ON_KEYS : MATCHER_ON_INCIDENTS;
+    if (!is_label)
+        look_at_severities(in, matchers);
     if (meant->rules == 0 && yaml_node_find(in->am->document, "route") != NULL) {
         refuse(in, in->node->span, "no route became a rule, so there is no incident it is about");
         return NULL;
@@ -217,7 +273,7 @@ static struct expr *side_expr(struct inhibition *in, const struct matchers *matc
                      "add them to group_by");
         return NULL;
     }
-    expr = matchers_expr(in->am->work, matchers, MATCHER_ON_INCIDENTS, in->construct, build);
+    expr = matchers_expr(in->am->work, matchers, *scope, in->construct, build);
     if (expr == NULL || meant->rules == 0)
         return expr;
     return expr_join(build, EXPR_AND, expr, expr_term(build, meant->term, NULL, false));
@@ -247,6 +303,20 @@ static void put_equal(struct inhibition *in, struct import_text *entry)
     import_text_put(entry, "]\n");
 }
 
+static bool are_same(const struct expr *a, const struct expr *b)
+{
+    struct import_text texts[2] = {{NULL, 0, 0}, {NULL, 0, 0}};
+    bool are_same;
+
+    expr_print(a, &texts[0], 0);
+    expr_print(b, &texts[1], 0);
+    are_same = strcmp(texts[0].at, texts[1].at) == 0;
+    import_text_release(&texts[0]);
+    import_text_release(&texts[1]);
+    return are_same;
+}
+
+/* NULL: none. */
 static const char *difference(const struct inhibition *in)
 {
     static const char held[] =
@@ -257,11 +327,26 @@ static const char *difference(const struct inhibition *in)
     static const char absence[] =
         "an alert without the label severity is a warning here, and has none in Alertmanager";
 
-    const char *scope = in->is_open ? open : in->is_held ? held : NULL;
+    static const char excluded[] =
+        "a word of severity that it excludes stands for all that are the same severity here";
+    const char *reasons[] = {
+        in->is_open   ? open
+        : in->is_held ? held
+                      : NULL,
+        in->has_absence ? absence : NULL, in->has_excluded ? excluded : NULL,
+        in->merged != NULL
+            ? import_name(in->am->work,
+                          "%s are the same severity here, and of the incidents that match its "
+                          "source and its target none inhibits another",
+                          in->merged)
+            : NULL};
+    const char *all = NULL;
 
-    if (scope != NULL && in->has_absence)
-        return import_name(in->am->work, "%s; and %s", scope, absence);
-    return scope != NULL ? scope : in->has_absence ? absence : NULL;
+    for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++)
+        if (reasons[i] != NULL)
+            all =
+                all == NULL ? reasons[i] : import_name(in->am->work, "%s; and %s", all, reasons[i]);
+    return all;
 }
 
 static void convert(struct inhibition *in, const char *id)
@@ -269,13 +354,23 @@ static void convert(struct inhibition *in, const char *id)
     struct import_work *work = in->am->work;
     struct expr_build build = {.pool = &work->scratch};
     struct import_text entry = {NULL, 0, 0}, comment = {NULL, 0, 0};
+    enum matcher_scope scopes[2];
     struct expr *source, *target;
     struct import_made *made;
 
-    source = side_expr(in, &in->source, &build);
-    target = source != NULL ? side_expr(in, &in->target, &build) : NULL;
+    source = side_expr(in, &in->source, &build, &scopes[0]);
+    target = source != NULL ? side_expr(in, &in->target, &build, &scopes[1]) : NULL;
+    if (target != NULL && scopes[0] == MATCHER_ON_INCIDENTS && scopes[1] == MATCHER_ON_INCIDENTS)
+        look_at_both(in);
     if (target != NULL && build.is_full) {
         refuse(in, in->node->span, "its conditions pass the 16 KiB of an expression");
+    } else if (target != NULL && in->merged != NULL && are_same(source, target)) {
+        refuse(in, in->node->span,
+               import_name(work,
+                           "%s are the same severity here, so its source and its target are the "
+                           "same incidents, of which none inhibits another: add severity to "
+                           "group_by of all its routes",
+                           in->merged));
     } else if (target != NULL) {
         import_text_format(&entry, "  - id: %s\n", id);
         put_side(&entry, "source", source);

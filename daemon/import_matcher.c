@@ -260,6 +260,14 @@ static bool word_next(struct text pattern, uint32_t *at, struct text *word)
     return true;
 }
 
+bool matcher_word_next(const struct matcher *matcher, uint32_t *at, struct text *word)
+{
+    if (matcher->sign >= MATCHER_PATTERN)
+        return is_words(matcher->value) && word_next(matcher->value, at, word);
+    *word = matcher->value;
+    return (*at)++ == 0;
+}
+
 /* True when the pattern surely does not fit empty text: each alternative begins with a plain
  * character that must be there. */
 static bool needs_text(struct text pattern)
@@ -302,7 +310,7 @@ static struct expr *empty_term(struct matching *m)
     struct expr *absent;
 
     import_text_format(&text, "%s == \"\"", m->target.text);
-    if (m->scope == MATCHER_ON_INCIDENTS || m->target.kind != TARGET_LABEL)
+    if (m->scope != MATCHER_ON_EVENTS || m->target.kind != TARGET_LABEL)
         return term(m, false, &text);
     absent = expr_not(m->build, expr_term(m->build, m->target.presence, NULL, true));
     return expr_join(m->build, EXPR_OR, absent, term(m, false, &text));
@@ -359,7 +367,7 @@ static struct expr *pattern_term(struct matching *m)
     struct text pattern = m->matcher->value;
     struct import_text text = {NULL, 0, 0}, whole = {NULL, 0, 0};
     bool is_certain =
-        needs_text(pattern) || m->scope == MATCHER_ON_INCIDENTS || m->target.kind != TARGET_LABEL;
+        needs_text(pattern) || m->scope != MATCHER_ON_EVENTS || m->target.kind != TARGET_LABEL;
     struct expr *expr;
 
     if (is_words(pattern))
@@ -397,23 +405,19 @@ static struct expr *severity_term(struct matching *m)
         [SEVERITY_MAJOR] = "MAJOR",
         [SEVERITY_CRITICAL] = "CRITICAL",
     };
-    bool is_pattern = m->matcher->sign >= MATCHER_PATTERN;
     struct import_text text = {NULL, 0, 0};
     bool named[SEVERITY_COUNT] = {false};
     struct text word;
     uint32_t at = 0, count = 0;
 
-    if (is_pattern && !is_words(m->matcher->value))
-        return NULL;
-    word = m->matcher->value;
-    while (!is_pattern || word_next(m->matcher->value, &at, &word)) {
+    while (matcher_word_next(m->matcher, &at, &word)) {
         int severity = severity_from_word(word);
         if (severity < 0)
             return NULL;
         named[severity] = true;
-        if (!is_pattern)
-            break;
     }
+    if (at == 0)
+        return NULL; /* a pattern of another kind */
     for (int i = 0; i < SEVERITY_COUNT; i++)
         if (named[i])
             import_text_format(&text, "%s%s", count++ > 0 ? ", " : "", constants[i]);
@@ -456,9 +460,12 @@ struct expr *matchers_expr(struct import_work *work, const struct matchers *matc
          matcher = matcher->next) {
         struct expr *expr = matcher_expr(work, matcher, scope, build);
         if (expr == NULL) {
+            bool is_severity =
+                scope == MATCHER_ON_INCIDENTS && text_equals(matcher->label, "severity");
             import_find(work, matcher->span, IMPORT_LEFT_OUT, construct,
-                        "%.*s is no text here, and this cannot be compared with it",
-                        matcher->label.len < 60 ? (int)matcher->label.len : 60, matcher->label.at);
+                        "%.*s is no text here, and this cannot be compared with it%s",
+                        matcher->label.len < 60 ? (int)matcher->label.len : 60, matcher->label.at,
+                        is_severity ? ": add it to group_by of all its routes" : "");
             return NULL;
         }
         all = expr_join(build, EXPR_AND, all, expr);

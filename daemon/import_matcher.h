@@ -32,6 +32,7 @@ enum matcher_scope {
     MATCHER_ON_EVENTS,    /* `where` of a rule: an absent label is an error */
     MATCHER_ON_INCIDENTS, /* of an inhibition: what an incident lacks is empty text, and severity is
                              a field of its own */
+    MATCHER_ON_KEYS,      /* the same, of incidents that have the label severity in their key */
 };
 
 /* Reads `matchers: [..]`. False with findings. */
@@ -46,6 +47,10 @@ bool matchers_read_map(struct import_work *work, const struct yaml_node *node,
 struct expr *matchers_expr(struct import_work *work, const struct matchers *matchers,
                            enum matcher_scope scope, const char *construct,
                            struct expr_build *build);
+
+/* The next word that a matcher of words names, from *at = 0 on; false behind the last, and where it
+ * is another pattern. */
+bool matcher_word_next(const struct matcher *matcher, uint32_t *at, struct text *word);
 
 /* True when no set of labels can fulfil both. (False says nothing.) */
 bool matchers_exclude(const struct matchers *a, const struct matchers *b);

@@ -23,7 +23,9 @@ static const struct inhibit_row {
      "{source_matchers: ['severity=critical'], target_matchers: ['severity!=critical'], equal: "
      "[cluster]}",
      "severity == CRITICAL && rule in [\"am-r\"]", "!(severity == CRITICAL) && rule in [\"am-r\"]",
-     "[labels.cluster]", NULL},
+     "[labels.cluster]",
+     "differs: inhibition inhibit-1: a word of severity that it excludes stands for all that are "
+     "the same severity"},
     {"[alertname, cluster]",
      "{source_matchers: ['severity!=warning'], target_matchers: ['severity=info'], equal: "
      "[cluster]}",
@@ -35,6 +37,57 @@ static const struct inhibit_row {
      "[cluster]}",
      "labels.alertname == \"ClusterDown\" && rule in [\"am-r\"]",
      "labels.alertname.matches(\"^(?:Node.*)$\") && rule in [\"am-r\"]", "[labels.cluster]", NULL},
+    /* words that are one severity */
+    {"[alertname]", "{source_matchers: ['severity=page'], target_matchers: ['severity=critical']}",
+     NULL, NULL, NULL,
+     "left out: inhibition inhibit-1: \"page\" and \"critical\" are the same severity here, so its "
+     "source and its target are the same incidents"},
+    {"[alertname]",
+     "{source_matchers: ['severity!=page'], target_matchers: ['severity!~\"fatal|crit\"']}", NULL,
+     NULL, NULL, "left out: inhibition inhibit-1: \"page\" and \"fatal\" are the same severity"},
+    {"[alertname]",
+     "{source_matchers: ['severity=page'], target_matchers: ['severity=~\"critical|info\"']}",
+     "severity == CRITICAL && rule in [\"am-r\"]",
+     "severity in [INFO, CRITICAL] && rule in [\"am-r\"]", "",
+     "differs: inhibition inhibit-1: \"page\" and \"critical\" are the same severity here, and of "
+     "the incidents that match its source and its target none inhibits another"},
+    {"[alertname]", "{source_matchers: ['severity=error'], target_matchers: ['severity=error']}",
+     "severity == MAJOR && rule in [\"am-r\"]", "severity == MAJOR && rule in [\"am-r\"]", "",
+     NULL},
+    /* where all routes group by it, the label is compared */
+    {"[alertname, severity]",
+     "{source_matchers: ['severity=page'], target_matchers: ['severity=critical'], equal: "
+     "[alertname]}",
+     "labels.severity == \"page\" && rule in [\"am-r\"]",
+     "labels.severity == \"critical\" && rule in [\"am-r\"]", "[labels.alertname]", NULL},
+    {"[severity, team]",
+     "{source_matchers: ['severity!=\"critical\"'], target_matchers: ['severity=~\"cr.*\"', "
+     "'team=\"\"']}",
+     "!(labels.severity == \"critical\") && rule in [\"am-r\"]",
+     "labels.severity.matches(\"^(?:cr.*)$\") && labels.team == \"\" && rule in [\"am-r\"]", "",
+     NULL},
+    {"[severity]", "{source_matchers: ['severity=\"\"'], target_matchers: ['severity=warning']}",
+     "labels.severity == \"\" && rule in [\"am-r\"]",
+     "labels.severity == \"warning\" && rule in [\"am-r\"]", "", NULL},
+    {"[alertname, severity]",
+     "{source_matchers: ['alertname=a'], target_matchers: ['alertname=b'], equal: [severity]}",
+     "labels.alertname == \"a\" && rule in [\"am-r\"]",
+     "labels.alertname == \"b\" && rule in [\"am-r\"]", "[labels.severity]", NULL},
+    {"[alertname]",
+     "{source_matchers: ['alertname=a'], target_matchers: ['alertname=b'], equal: [severity]}",
+     NULL, NULL, NULL, "no route groups by all labels"},
+    /* some do: the severity stands for it in all; with `equal` both sides are held to these */
+    {"[alertname]\n  routes:\n    - {receiver: one, match: {x: y}, group_by: [alertname, "
+     "severity]}",
+     "{source_matchers: ['severity=critical'], target_matchers: ['severity=info']}",
+     "severity == CRITICAL && rule in [\"am-r\", \"am-one\"]",
+     "severity == INFO && rule in [\"am-r\", \"am-one\"]", "", NULL},
+    {"[alertname]\n  routes:\n    - {receiver: one, match: {x: y}, group_by: [alertname, "
+     "severity]}",
+     "{source_matchers: ['alertname=a'], target_matchers: ['severity=bad'], equal: [severity]}",
+     "labels.alertname == \"a\" && rule in [\"am-one\"]",
+     "labels.severity == \"bad\" && rule in [\"am-one\"]", "[labels.severity]",
+     "differs: inhibition inhibit-1: it holds between incidents of those routes"},
     /* on incidents, what is missing is empty text: no test for presence */
     {"[alertname]",
      "{source_matchers: ['alertname!=\"\"'], target_matchers: ['alertname=~\"b*\"']}",
@@ -43,7 +96,9 @@ static const struct inhibit_row {
     {"[alertname]", "{name: Site down, source_matchers: [], target_matchers: ['alertname=x']}",
      "rule in [\"am-r\"]", "labels.alertname == \"x\" && rule in [\"am-r\"]", "", NULL},
     {"[alertname]", "{source_matchers: ['severity=bad'], target_matchers: ['alertname=x']}", NULL,
-     NULL, NULL, "severity is no text here"},
+     NULL, NULL,
+     "severity is no text here, and this cannot be compared with it: add it to group_by of all its "
+     "routes"},
     {"[alertname]", "{source_matchers: ['severity=~\"cr.*\"'], target_matchers: ['alertname=x']}",
      NULL, NULL, NULL, "severity is no text here"},
     /* labels that no incident carries */
@@ -142,6 +197,15 @@ static void inhibitions_alone_are_held_to_no_rule(void **state)
     assert_string_equal(got.result.entries[0].id, "am-site-down");
     entry_value(&got.result.entries[0], "target", value, sizeof(value));
     assert_string_equal(value, "labels.c == \"d\"");
+    imported_release(&got);
+
+    import_text_with(&got,
+                     "inhibit_rules:\n  - source_matchers: ['a=b']\n    "
+                     "target_matchers: ['c=d']\n    equal: [severity]\n",
+                     NULL, false);
+    assert_int_equal(got.result.entry_count, 0);
+    assert_true(has_finding(&got, "left out: inhibition inhibit-1: severity is no key of incidents "
+                                  "here"));
     imported_release(&got);
 
     /* There are routes, but none of which a rule could be made. */

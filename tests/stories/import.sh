@@ -132,6 +132,31 @@ muted = {title for (rule, title), by in told.items() if by}
 assert muted == {"NodeDown a: 1 firing"}, told
 PY
 
+# Words that are one severity, and none at all, stay apart where the routes group by the label.
+cat >severity.yml <<'YAML'
+route: {receiver: a, group_by: [alertname, severity], group_wait: 0s, group_interval: 1m, repeat_interval: 1m}
+inhibit_rules:
+  - {source_matchers: ['severity="page"'], target_matchers: ['severity="critical"'], equal: [alertname]}
+  - {source_matchers: ['severity="critical"'], target_matchers: ['severity=""'], equal: [alertname]}
+YAML
+cat >severity.test.yaml <<'YAML'
+rules: severity.yaml
+tests:
+  - name: one critical word inhibits another, and a critical alert one without a severity
+    events:
+      - {at: 0s, alert: {labels: {alertname: X, severity: page, instance: a}}}
+      - {at: 10s, alert: {labels: {alertname: X, severity: critical, instance: b}}}
+      - {at: 20s, alert: {labels: {alertname: X, severity: warning, instance: c}}}
+      - {at: 30s, alert: {labels: {alertname: X, instance: d}}}
+    expect:
+      - {rule: am-a, key: {labels.severity: page}, muted_by: ""}
+      - {rule: am-a, key: {labels.severity: critical}, muted_by: {contains: am-inhibit-1}}
+      - {rule: am-a, key: {labels.severity: warning}, muted_by: ""}
+      - {rule: am-a, key: {labels.severity: ""}, muted_by: {contains: am-inhibit-2}}
+YAML
+"$TOCSIN" import severity.yml >severity.yaml 2>err || grep -q inhibit err && fail "an inhibition is listed: $(cat err)"
+"$TOCSIN" test severity.test.yaml >out 2>&1 || fail "words of severity: $(cat out)"
+
 refused() { # CODE PATTERN ARGUMENTS
     local code=0 wanted=$1 pattern=$2
     shift 2
