@@ -50,6 +50,7 @@
 #include "base/vector.h"
 #include "correlate/alert.h"
 #include "correlate/bin.h"
+#include "correlate/clock_look.h"
 #include "correlate/engine.h"
 #include "correlate/gone.h"
 #include "correlate/key.h"
@@ -199,6 +200,7 @@ struct part {
     _Atomic int state;       /* enum feed_state */
     _Atomic uint64_t pauses; /* F7: memory is short, and others are behind */
     _Atomic bool is_paused;
+    struct clock_look clock;
     /* Written by the sequencer, membership by turns with the owner. */
     _Alignas(64) _Atomic int64_t seal_request; /* INT64_MIN: none */
     _Atomic int membership;                    /* J, K: enum membership */

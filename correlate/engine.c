@@ -615,6 +615,11 @@ int64_t engine_stamp(const struct engine *engine)
     return r_ms > now_ms ? r_ms : now_ms;
 }
 
+int64_t engine_clock_off(const struct engine *engine)
+{
+    return clock_look_off(engine, host_mono_ns());
+}
+
 int64_t engine_told(const struct engine *engine)
 {
     /* relaxed: what was told shows by other ways. */

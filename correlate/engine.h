@@ -339,6 +339,10 @@ int64_t engine_watermark(const struct engine *engine);
 /* The time of what comes in at this moment without a log of its own: max(N, R) (semantics C3). */
 int64_t engine_stamp(const struct engine *engine);
 
+/* By how much the clock of the input is ahead of N (negative: behind it), where that is known to be
+ * more than an hour (T6, correlate/clock_look.h); 0 otherwise. Unit: ms. Thread: any. */
+int64_t engine_clock_off(const struct engine *engine);
+
 /* Everything before this has been told to the listener; INT64_MIN: nothing has. */
 int64_t engine_told(const struct engine *engine);
 

@@ -605,6 +605,7 @@ static bool part_poll(struct worker *worker, struct part *part, uint64_t now_ns,
                 lag_look(part);
             return moved;
         }
+        clock_look_take(engine, part, now_ns);
     }
     while (part->batch_at < part->batch_count &&
            record_run(worker, part, &part->batch[part->batch_at])) {

@@ -316,6 +316,7 @@ static void part_join(struct engine *engine, struct feed *feed)
     atomic_store_explicit(&part->state, FEED_LIVE, memory_order_relaxed);
     blind_join(engine, part);
     crash_join(engine, part);
+    clock_look_join(part);
     int waker = engine->workers[part->owner].waker;
     engine->source->ops->wake_on(engine->source, feed, waker);
     /* J, release end: the owner may read the feed. */

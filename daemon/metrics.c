@@ -102,6 +102,9 @@ static const struct metric rows[] = {
      "Late events that were late by a seal of the clock alone."},
     {"tocsin_records_capped_total", COUNTER, E(capped),
      "Records whose log time lay in the future and was capped."},
+    {"tocsin_clock_off_seconds", GAUGE, D(DOUBLE, clock_off_seconds),
+     "By how much the clock of the input is ahead of this run's (negative: behind), from an hour "
+     "on; 0: less, or not known."},
     {"tocsin_records_undated_total", COUNTER, E(undated),
      "Records of logs without times whose first event has no time either."},
     {"tocsin_touches_total", COUNTER, E(touches), "Events times rules that they reached (L3)."},

@@ -70,6 +70,7 @@ struct metrics {
         uint64_t memory_budget, memory_used; /* 0: there is none; as of the last look */
         uint64_t incident_bytes, outbox_bytes;
         bool is_memory_short;
+        double clock_off_seconds; /* 0: it is right, or not known */
         uint64_t intake_pushes, intake_events, intake_acts, intake_bytes;
         uint64_t intake_refused_bad, intake_refused_full, intake_backlog_bytes, intake_waiting;
         uint64_t intake_segments, intake_recycled, intake_release_faults, intake_checkpoints;

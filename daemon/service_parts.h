@@ -63,6 +63,7 @@ struct service {
     int64_t flush_ms;         /* as of the last reload */
     bool is_filling;          /* the outbox, as last logged */
     bool is_short;            /* of memory, as last logged and told to the outbox */
+    bool is_clock_off;        /* from the input's, as last logged and told to the outbox */
     bool is_lost;             /* the input, as last logged and told to the outbox */
     uint64_t read_ns;         /* when some of the input could last be read */
     struct refusals refusals; /* main: of which sinks are to hear the end */

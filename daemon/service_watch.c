@@ -80,6 +80,35 @@ static void watch_input(struct service *service, uint64_t now_ns, const char *wh
     pthread_mutex_unlock(&service->lock);
 }
 
+/* Results go by N alone, so nothing fails where it is hours off: it is told instead (T6). */
+static void watch_clock(struct service *service)
+{
+    int64_t off_s = engine_clock_off(service->engine) / 1000;
+    bool is_off = off_s != 0;
+    char why[WHY_BYTES] = "";
+
+    pthread_mutex_lock(&service->lock);
+    service->counters.clock_off_seconds = (double)off_s;
+    pthread_mutex_unlock(&service->lock);
+    if (is_off == service->is_clock_off)
+        return;
+    service->is_clock_off = is_off;
+    if (off_s > 0)
+        snprintf(why, sizeof(why),
+                 "this run's clock is %" PRId64 " s behind that of the records that come in",
+                 off_s);
+    else if (off_s < 0)
+        snprintf(why, sizeof(why), "this run's clock is %" PRId64 " s ahead of that of the brokers",
+                 -off_s);
+    log_event(
+        is_off ? LOG_ERROR : LOG_INFO, is_off ? "clock_off" : "clock_agrees", log_text("why", why),
+        log_text("next", is_off ? "it goes on by its own clock until it is started again" : ""));
+    pthread_mutex_lock(&service->lock);
+    if (service->outbox != NULL)
+        outbox_tell_clock(service->outbox, is_off ? why : NULL);
+    pthread_mutex_unlock(&service->lock);
+}
+
 /* All state is gone through each minute (L6), a few keys at a time. */
 static void watch_ledger(struct service *service, const struct engine_counters *counters,
                          uint64_t now_ns)
@@ -158,6 +187,7 @@ void service_tick(struct service *service)
         unit_look(service->unit, engine_told(service->engine), view.outbox_fill);
     watch_input(service, view.now_ns, source_why.text);
     watch_ledger(service, &counters, view.now_ns);
+    watch_clock(service);
     service_watch_memory(service, &counters);
     service_watch_refusals(service);
     log_flush(false);

@@ -92,6 +92,7 @@ struct outbox {
     uint64_t walk_ns;                  /* loop: when all that waits was last gone through */
     char ledger_why[INPUT_WHY_BYTES];  /* the same; "": all adds up */
     char memory_why[INPUT_WHY_BYTES];  /* the same; "": there is enough */
+    char clock_why[INPUT_WHY_BYTES];   /* the same; "": it is right */
     char refusal_why[INPUT_WHY_BYTES]; /* the same; "": none is refused */
     bool ends_refusals;                /* the same */
 
@@ -235,6 +236,7 @@ static void hear_others(struct outbox *outbox)
     outbox_core_tell_input(outbox->core, outbox->input_why);
     outbox_core_tell_ledger(outbox->core, outbox->ledger_why);
     outbox_core_tell_memory(outbox->core, outbox->memory_why);
+    outbox_core_tell_clock(outbox->core, outbox->clock_why);
     outbox_core_tell_refusal(outbox->core, outbox->refusal_why);
     if (outbox->ends_refusals)
         outbox_core_end_refusals(outbox->core);
@@ -633,6 +635,14 @@ void outbox_tell_memory(struct outbox *outbox, const char *why)
 {
     pthread_mutex_lock(&outbox->lock);
     snprintf(outbox->memory_why, sizeof(outbox->memory_why), "%s", why != NULL ? why : "");
+    pthread_mutex_unlock(&outbox->lock);
+    wake(outbox);
+}
+
+void outbox_tell_clock(struct outbox *outbox, const char *why)
+{
+    pthread_mutex_lock(&outbox->lock);
+    snprintf(outbox->clock_why, sizeof(outbox->clock_why), "%s", why != NULL ? why : "");
     pthread_mutex_unlock(&outbox->lock);
     wake(outbox);
 }

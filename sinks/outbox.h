@@ -204,6 +204,10 @@ void outbox_tell_ledger(struct outbox *outbox, const char *why);
  * as above. */
 void outbox_tell_memory(struct outbox *outbox, const char *why);
 
+/* From here on a self-alert says that the daemon's clock is not that of its input, and by how much;
+ * NULL: it is. Thread: as above. */
+void outbox_tell_clock(struct outbox *outbox, const char *why);
+
 /* A self-alert says that a start is refused, and why: one incident for one sentence, so sinks that
  * fold repeats show one however often the start is tried again. The loop has heard it on return: an
  * outbox_stop() behind it waits for what comes of it. Thread: as above. */

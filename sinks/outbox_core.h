@@ -106,6 +106,9 @@ void outbox_core_tell_ledger(struct outbox_core *core, const char *why);
 
 /* What a self-alert about memory is to say, as above; "": there is enough. */
 void outbox_core_tell_memory(struct outbox_core *core, const char *why);
+
+/* What a self-alert about the daemon's clock is to say, as above; "": it is right. */
+void outbox_core_tell_clock(struct outbox_core *core, const char *why);
 /* The same of a start that is refused, and whether a sink may know of it. */
 void outbox_core_tell_refusal(struct outbox_core *core, const char *why);
 bool outbox_core_refusal_told(const struct outbox_core *core, size_t sink);

@@ -6,7 +6,8 @@
  *   input-lost      nothing of the input can be read, as the daemon says
  *   ledger-mismatch tocsin's own counts do not add up, as the outbox or the daemon says
  *   memory-short    the memory budget is nearly used up (F7), as the daemon says
- *   not-running     a start is refused (D4), as the daemon says that ends with it; the next one
+ *   clock-off       the clock that the run goes by is not that of its input (T6), as the daemon
+ * says not-running     a start is refused (D4), as the daemon says that ends with it; the next one
  * that is not tells the end
  *
  * They are incidents of tenant @tocsin with an open and a resolve, but not of the engine:
@@ -56,6 +57,14 @@ static const struct notice_kind memory_short = {
                     "from its data directory. Give it more memory, or lower its bounds "
                     "(engine.alerts.max, max_keys of rules, outbox.bytes.max)."};
 
+static const struct notice_kind clock_off = {
+    "clock-off",
+    "Records are capped at that clock, what has no time of its own is dated by it, and "
+    "what is told when nothing comes goes by it. Set the machine's clock and start "
+    "tocsin again: it goes on by the clock of its start, and with a data directory "
+    "never by an earlier one than before. If the clock is right, that of all who "
+    "stamp the records is not."};
+
 static const struct notice_kind not_running = {
     "not-running",
     "Nothing is correlated, and nobody is told of anything, until tocsin runs again. "
@@ -71,13 +80,15 @@ bool outbox_notices_create(struct outbox_core *core)
     core->input_notice.told = calloc(count, sizeof(bool));
     core->ledger_notice.told = calloc(count, sizeof(bool));
     core->memory_notice.told = calloc(count, sizeof(bool));
+    core->clock_notice.told = calloc(count, sizeof(bool));
     core->refusal_notice =
         (struct outbox_notice){.told = calloc(count, sizeof(bool)),
                                .words = calloc(count, sizeof(struct outbox_word)),
                                .is_of_reason = true};
     is_made = core->fill_notice.told != NULL && core->input_notice.told != NULL &&
               core->ledger_notice.told != NULL && core->memory_notice.told != NULL &&
-              core->refusal_notice.told != NULL && core->refusal_notice.words != NULL;
+              core->clock_notice.told != NULL && core->refusal_notice.told != NULL &&
+              core->refusal_notice.words != NULL;
     for (size_t i = 0; i < core->queue_count; i++) {
         bool *told = calloc(count, sizeof(bool));
         core->queues[i].held_notice.told = told;
@@ -92,6 +103,7 @@ void outbox_notices_destroy(struct outbox_core *core)
     free(core->input_notice.told);
     free(core->ledger_notice.told);
     free(core->memory_notice.told);
+    free(core->clock_notice.told);
     free(core->refusal_notice.told);
     free(core->refusal_notice.words);
     free(core->endings);
@@ -318,6 +330,11 @@ void outbox_core_tell_memory(struct outbox_core *core, const char *why)
     snprintf(core->memory_why, sizeof(core->memory_why), "%s", why);
 }
 
+void outbox_core_tell_clock(struct outbox_core *core, const char *why)
+{
+    snprintf(core->clock_why, sizeof(core->clock_why), "%s", why);
+}
+
 void outbox_core_tell_ledger(struct outbox_core *core, const char *why)
 {
     snprintf(core->ledger_why, sizeof(core->ledger_why), "%s", why);
@@ -389,6 +406,8 @@ void outbox_notices_look(struct outbox_core *core)
                      "tocsin's own counts do not add up: its state may be wrong", core->ledger_why);
         look_at_told(core, &core->memory_notice, &memory_short, "memory",
                      "tocsin has nearly used up its memory budget", core->memory_why);
+        look_at_told(core, &core->clock_notice, &clock_off, "clock",
+                     "tocsin goes by another clock than its input", core->clock_why);
         look_at_told(core, &core->refusal_notice, &not_running, "data.dir", not_running_title,
                      core->refusal_why);
         end_refusals(core);

@@ -176,10 +176,11 @@ struct outbox_core {
     size_t waiting_count; /* of ACCOUNT_WAITING, and their bytes */
     uint64_t waiting_bytes;
     struct outbox_notice fill_notice, input_notice, ledger_notice, memory_notice;
-    struct outbox_notice refusal_notice;
+    struct outbox_notice clock_notice, refusal_notice;
     char input_why[NOTICE_TEXT_BYTES];   /* why nothing can be read; "": it can */
     char ledger_why[NOTICE_TEXT_BYTES];  /* what does not add up; "": all does */
     char memory_why[NOTICE_TEXT_BYTES];  /* how short memory is; "": it is not */
+    char clock_why[NOTICE_TEXT_BYTES];   /* how far the clock is off; "": it is not */
     char refusal_why[NOTICE_TEXT_BYTES]; /* why a start is refused; "": none is */
     struct outbox_ending *endings;
     size_t ending_count;

@@ -471,6 +471,30 @@ static void F7_memory_that_is_short_is_told_to_all_with_its_end(void **state)
     assert_int_equal(incident_of(resolve), incident_of(open));
 }
 
+static void T6_a_clock_that_is_off_is_told_to_all_with_its_end(void **state)
+{
+    size_t seen = 0, open, resolve;
+
+    (void)state;
+    begin_world(NULL, 0);
+    outbox_core_tell_clock(core, "");
+    outbox_core_run(core);
+    assert_int_equal(fixture_sent_count, 0);
+    outbox_core_tell_clock(core, "7200 s behind");
+    outbox_core_run(core);
+    open = next_at_two(&seen);
+    assert_true(sent_has(open, "\"check\":\"clock-off\""));
+    assert_true(sent_has(open, "\"why\":\"7200 s behind\""));
+    assert_true(sent_has(open, "\"title\":\"tocsin goes by another clock than its input\""));
+    fixture_answer(0, 200, "", "");
+    fixture_answer(1, 200, "", "");
+    outbox_core_tell_clock(core, "");
+    outbox_core_run(core);
+    resolve = next_at_two(&seen);
+    assert_true(sent_has(resolve, "\"kind\":\"resolve\""));
+    assert_int_equal(incident_of(resolve), incident_of(open));
+}
+
 static int told_set_up(void **state)
 {
     two_is_told = true;
@@ -497,6 +521,7 @@ int main(void)
         TEST(D4_a_refused_start_is_told_as_one_incident_for_one_reason),
         TEST(D4_the_end_of_a_refused_start_is_told_once),
         TEST(F7_memory_that_is_short_is_told_to_all_with_its_end),
+        TEST(T6_a_clock_that_is_off_is_told_to_all_with_its_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
