@@ -111,10 +111,14 @@ static bool may_match_at(const struct outline *outline, const struct program *pr
     return evaluate(&looking, 0) != TRUTH_FALSE;
 }
 
-/* Whatever its incidents are. */
-static bool must_match(const struct outline *outline, const struct program *program)
+/* Whatever its incidents are; with `has_severity`, those of the view's. */
+static bool must_match_at(const struct outline *outline, const struct program *program,
+                          bool has_severity)
 {
-    struct looking looking = {.rule = outline->rule, .program = program, .fixed = outline->fixed};
+    struct looking looking = {.rule = outline->rule,
+                              .program = program,
+                              .fixed = outline->fixed,
+                              .has_severity = has_severity};
 
     program_input_start(&looking.input, &outline->view);
     looking.input.lacks_are_empty = true;
@@ -148,6 +152,30 @@ static bool may_match(struct outline *outline, const struct program *program, bo
     }
     *by_severity = true;
     return false;
+}
+
+static bool is_one_side_at(const struct outline *outline, const struct compiled_mute *mute,
+                           bool has_severity)
+{
+    return (!may_match_at(outline, &mute->where, has_severity) &&
+            !may_match_at(outline, &mute->source, has_severity)) ||
+           (must_match_at(outline, &mute->where, has_severity) &&
+            must_match_at(outline, &mute->source, has_severity));
+}
+
+/* Of an inhibition: what matches one of its sides matches both, certainly. */
+static bool is_one_side(struct outline *outline, const struct compiled_mute *mute)
+{
+    if (mute->is_same || is_one_side_at(outline, mute, false))
+        return true;
+    if (!asks_severity(&mute->where) && !asks_severity(&mute->source))
+        return false;
+    for (uint8_t s = 0; s < SEVERITY_COUNT; s++) {
+        outline->view.severity = s;
+        if ((outline->severities >> s & 1) != 0 && !is_one_side_at(outline, mute, true))
+            return false;
+    }
+    return true;
 }
 
 static struct event_label label(const char *name, const char *value)
@@ -218,20 +246,17 @@ struct mute_reach mute_reach(const struct rule_set *set, uint32_t index)
         const struct rule *rule = rule_set_rule(set, i);
         struct outline outline = outline_of(set, i, bytes);
         uint32_t mask = carried(rule, mute);
-        bool is_side = false;
         if (may_match(&outline, &compiled->where, &reach.is_severity)) {
             target[mask / 64] |= (uint64_t)1 << mask % 64;
-            reach.has_target = is_side = true;
+            reach.has_target = true;
             reach.is_possible |= mute->kind != MUTE_INHIBIT;
         }
         if (mute->kind == MUTE_INHIBIT &&
             may_match(&outline, &compiled->source, &reach.is_severity)) {
             source[mask / 64] |= (uint64_t)1 << mask % 64;
-            reach.has_source = is_side = true;
+            reach.has_source = true;
         }
-        if (is_side && mute->kind == MUTE_INHIBIT)
-            reach.is_one_side = reach.is_one_side && must_match(&outline, &compiled->where) &&
-                                must_match(&outline, &compiled->source);
+        reach.is_one_side = reach.is_one_side && is_one_side(&outline, compiled);
     }
     /* A name that one side lacks is equal when the other lacks it, too. */
     for (uint32_t mask = 0; mute->kind == MUTE_INHIBIT && mask < MASKS; mask++)

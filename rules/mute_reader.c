@@ -137,7 +137,8 @@ static void read_remark(struct mute_reading *reading, const char *key)
     spoil(reading);
 }
 
-static void read_matcher(struct mute_reading *reading, const char *key, struct program *out)
+/* Returns what it means; the digest of nothing where it is wrong. */
+static struct id128 read_matcher(struct mute_reading *reading, const char *key, struct program *out)
 {
     const struct yaml_node *node = required(reading, key);
     struct scope scope = {.kind = SCOPE_WHERE,
@@ -146,25 +147,26 @@ static void read_matcher(struct mute_reading *reading, const char *key, struct p
                           .patterns = reading->build->patterns,
                           .lookups = reading->build->lookups};
     const struct ground ground = {.kind = GROUND_INCIDENT};
-    struct id128 digest;
+    struct id128 digest = {0};
     struct ast *ast;
 
     if (node == NULL)
-        return;
+        return digest;
     ast = parse_node(node, reading->build->scratch, diag_of(reading));
     if (ast == NULL ||
         !mute_names_resolve(ast, reading->build->lookups, reading->build->scratch,
                             diag_of(reading)) ||
         !types_check(ast, &scope) || !impossible_check(ast, &ground, diag_of(reading))) {
         spoil(reading);
-        return;
+        return digest;
     }
     if (!program_compile(ast, reading->build->arena, NULL, out)) {
         out_of_memory(reading);
-        return;
+        return digest;
     }
     digest = ast_digest(ast);
     digest_text(reading, (struct text){(const char *)&digest, sizeof(digest)});
+    return digest;
 }
 
 /* ---- silences ---- */
@@ -245,10 +247,12 @@ static void read_inhibit(struct mute_reading *reading)
 {
     const struct yaml_node *equal = yaml_node_find(reading->node, "equal");
     struct mute *mute = &reading->mute->open;
+    struct id128 source, target;
 
     mute->equal[mute->equal_count++] = "tenant";
-    read_matcher(reading, "source", &reading->mute->source);
-    read_matcher(reading, "target", &reading->mute->where);
+    source = read_matcher(reading, "source", &reading->mute->source);
+    target = read_matcher(reading, "target", &reading->mute->where);
+    reading->mute->is_same = id128_equal(source, target);
     if (equal != NULL && equal->kind != YAML_LIST) {
         diagnose(diag_of(reading), equal->span, "equal takes a list of names: [host, labels.rack]");
         spoil(reading);

@@ -13,6 +13,7 @@ struct compiled_mute {
     struct mute open;
     struct program where;  /* `where`, or `target` of an inhibition */
     struct program source; /* of an inhibition */
+    bool is_same;          /* both say the same, if in other words */
     struct span id_span;   /* while loading */
     struct compiled_mute *next;
 };

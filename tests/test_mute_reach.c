@@ -149,7 +149,21 @@ static void sides_that_are_one_inhibit_nothing(void **state)
         {"rule == \"fixed\" && check == \"c\"", "rule == \"fixed\"", true},
         {"rule == \"either\" && check == \"c\"", "rule == \"either\"", false},
         {"rule == \"none\"", "rule == \"none\"", false},
-        {"tenant == \"a\"", "tenant == \"a\"", false},
+        /* the same words, of whatever is not known beforehand */
+        {"tenant == \"a\"", "tenant == \"a\"", true},
+        {"tenant == \"a\"", "tenant == \"b\"", false},
+        {"host == \"a\" && severity < MAJOR", "MAJOR > severity && \"a\" == host", true},
+        /* severities that one side has and the other, too */
+        {"severity == CRITICAL", "severity == CRITICAL", true},
+        {"severity == CRITICAL", "severity == MAJOR", false},
+        {"severity == CRITICAL", "severity >= MAJOR", false},
+        {"severity == CRITICAL && rule == \"host-down\"",
+         "severity > MAJOR && rule in [\"host-down\"]", true},
+        {"severity == CRITICAL && rule == \"host-down\"", "severity > MAJOR", false},
+        {"severity >= MINOR && rule == \"minor-only\"",
+         "severity == MINOR && rule == \"minor-only\"", true},
+        {"rule == \"gone\"", "rule == \"gone\" && severity >= WARNING", true},
+        {"rule == \"gone\" && host == \"a\"", "rule == \"gone\" && severity >= WARNING", false},
     };
 
     (void)state;
