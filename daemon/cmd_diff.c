@@ -23,6 +23,7 @@
 #include "daemon/packs.h"
 #include "daemon/progress.h"
 #include "daemon/replay_input.h"
+#include "daemon/replay_past.h"
 #include "daemon/replay_range.h"
 
 enum { POLL_MS = 100, SINKS_MAX = 64, PARTS_MAX = 4096 };
@@ -51,6 +52,7 @@ static const struct option_row rows[] = {
     {"--marks", OPTION_TEXT, offsetof(struct diff_options, marks), "FILE", NULL,
      "What the clock decided in the run that was recorded: the file of its marks.path.", 0, 0,
      NULL},
+    REPLAY_DATA_ROW(offsetof(struct diff_options, range)),
     {"--near", OPTION_DURATION, offsetof(struct diff_options, near_ms), "TIME", "10m",
      "Incidents further apart than this are never taken for one.", 0, 0, NULL},
     {"--examples", OPTION_COUNT, offsetof(struct diff_options, examples), "N", "3",
@@ -77,7 +79,8 @@ static const struct option_table table = {
              "another priority, severity or route, and pages saved or added. FILE is a recording "
              "(.trec), a small log (.tlog) or "
              "events as JSON lines; without one it is a range of Kafka topics, which is read "
-             "twice. Exit code 0: nothing changed, 1: something did, above: it could not be told.",
+             "twice, with what was pushed where --data says where. Exit code 0: nothing changed, 1: "
+             "something did, above: it could not be told.",
     .rows = rows,
     .row_count = OPTION_ROWS(rows),
     .arguments_max = OPTION_LIST_MAX,
@@ -102,6 +105,7 @@ struct comparison {
     struct diff_options options;
     struct config *config;
     struct engine_config engine_config;
+    struct rules_past past; /* how the records were read; engine_config borrows from it */
     struct incident_diff *diff;
     struct side sides[DIFF_SIDES];
     uint64_t wall_ns;
@@ -199,17 +203,23 @@ static int prepare_engine_config(struct comparison *c, struct error *err)
     return EXIT_CONFIG;
 }
 
+static const char *marks_of(const struct diff_options *options)
+{
+    return options->marks != NULL ? options->marks : options->range.data_dir;
+}
+
 static int open_input(struct comparison *c, struct side *side, struct error *err)
 {
     const struct diff_options *options = &c->options;
+    const char *marks = marks_of(options);
     struct replay_input *like = side->which == DIFF_NEW ? c->sides[DIFF_OLD].input : NULL;
     int code = replay_range_open(&options->range, &options->files, c->config, 0, "diff", like,
                                  &side->input, err);
     int rc;
 
-    if (code != EXIT_OK || options->marks == NULL)
+    if (code != EXIT_OK || marks == NULL)
         return code;
-    rc = replay_input_read_marks(side->input, options->marks, err);
+    rc = replay_input_read_marks(side->input, marks, err);
     return replay_input_exit_code(rc);
 }
 
@@ -233,6 +243,9 @@ static int prepare(struct comparison *c, struct error *err)
         code = open_input(c, &c->sides[s], err);
     if (code != EXIT_OK)
         return code;
+    if (marks_of(options) != NULL)
+        replay_past_read(marks_of(options), &c->engine_config, &c->past,
+                         options->quiet ? NULL : stderr);
     c->diff = incident_diff_create(&config);
     if (c->diff != NULL)
         return EXIT_OK;
@@ -400,8 +413,10 @@ int cmd_diff(int argc, char **argv)
         c.sides[s] = (struct side){.comparison = &c, .which = (enum diff_side)s};
     code = prepare(&c, &err);
     if (code == EXIT_OK) {
-        if (!c.options.quiet)
+        if (!c.options.quiet) {
             replay_input_say(c.sides[DIFF_OLD].input, stderr);
+            replay_range_say_pushed(&c.options.range, &c.options.files, c.config, stderr);
+        }
         code = run(&c, &err);
     }
     if (code == EXIT_OK)
@@ -415,6 +430,7 @@ int cmd_diff(int argc, char **argv)
         rule_set_destroy(c.sides[s].rules);
     }
     incident_diff_destroy(c.diff);
+    rules_past_release(&c.past);
     config_destroy(c.config);
     return code;
 }

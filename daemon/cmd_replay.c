@@ -20,7 +20,6 @@
 #include "correlate/engine.h"
 #include "daemon/commands.h"
 #include "daemon/config.h"
-#include "daemon/data_look.h"
 #include "daemon/incident_list.h"
 #include "daemon/incident_log.h"
 #include "daemon/ledger.h"
@@ -29,9 +28,8 @@
 #include "daemon/packs.h"
 #include "daemon/progress.h"
 #include "daemon/replay_input.h"
+#include "daemon/replay_past.h"
 #include "daemon/replay_range.h"
-#include "daemon/rules_past.h"
-#include "daemon/terms_change.h"
 
 /* A sink's name has at most 100 bytes, of which a byte may become six. */
 enum { OP_LINE_BYTES = 1 << 10, POLL_MS = 200 };
@@ -67,10 +65,7 @@ static const struct option_row rows[] = {
      0, 0, NULL},
     {"--marks", OPTION_TEXT, offsetof(struct replay_options, marks), "FILE", NULL,
      "What the clock decided in the run that is replayed: the file of its marks.path.", 0, 0, NULL},
-    {"--data", OPTION_TEXT, offsetof(struct replay_options, range.data_dir), "DIR", NULL,
-     "The data directory of the run that is replayed: what was pushed and done to incidents is "
-     "read beside the topics, and without --marks its marks are those of its journal.",
-     0, 0, NULL},
+    REPLAY_DATA_ROW(offsetof(struct replay_options, range)),
     {"--workers", OPTION_COUNT, offsetof(struct replay_options, workers), "N", NULL,
      "Threads of the engine, instead of the configuration's.", 1, 64, NULL},
     {"--take", OPTION_COUNT, offsetof(struct replay_options, take), "N", NULL,
@@ -238,44 +233,6 @@ static int choose_output(struct replay *replay, struct error *err)
     return EXIT_OK;
 }
 
-/* Marks say from where on a partition was read by which settings: with a directory these are known.
- * Terms come with rules, and both are the configuration's. */
-static void read_past(struct replay *replay, const char *marks)
-{
-    struct engine_recovery *recovery = &replay->engine_config.recovery;
-    struct rules_past *past = &replay->past;
-    struct terms_change changes[TERMS_KEYS];
-    struct engine_terms now = engine_terms_of(&replay->engine_config);
-    char names[TERMS_NAMES_BYTES], time[UNIT_TEXT_BYTES];
-    struct data_look look;
-    struct error err = {""};
-    size_t count;
-
-    if (data_look_open(&look, marks, &err) != EXIT_OK)
-        return; /* it is a file */
-    if (rules_past_settings(marks, &replay->engine_config, past, &err) != 0) {
-        fprintf(stderr, "note: under which settings the run was is not known: %s\n", err.text);
-        return;
-    }
-    if (past->lacks_settings[0] != '\0')
-        fprintf(stderr, "note: %s\n", past->lacks_settings);
-    recovery->inputs = past->read_as.at;
-    recovery->input_count = past->read_as.count;
-    recovery->read_count = past->read_as.count > 0 ? UINT16_MAX : 0;
-    for (size_t i = past->terms.count; i-- > 0;) {
-        count = terms_changes(&past->terms.at[i], &now, changes);
-        if (count == 0)
-            continue;
-        fprintf(stderr,
-                "note: the run had other settings of the engine%s%s (%s), and those of this "
-                "configuration hold for all of it: results differ where others were in force\n",
-                i + 1 < past->terms.count ? " before " : "",
-                i + 1 < past->terms.count ? unit_format_time(past->from_ms.at[i + 1], time) : "",
-                terms_changes_print(changes, count, names));
-        return;
-    }
-}
-
 /* Loads and checks everything before anything runs. Returns an exit code. */
 static int prepare(struct replay *replay, struct error *err)
 {
@@ -286,10 +243,6 @@ static int prepare(struct replay *replay, struct error *err)
 
     if (options->pace != NULL && replay_range_speed(options->pace, &speed, err) != 0) {
         error_prefix(err, "--pace %s: ", options->pace);
-        return EXIT_USAGE;
-    }
-    if (options->range.data_dir != NULL && options->files.count > 0) {
-        error_set(err, "--data goes with topics, and files are named");
         return EXIT_USAGE;
     }
     if (!can_write(options, "--incidents", options->incidents, err) ||
@@ -315,7 +268,7 @@ static int prepare(struct replay *replay, struct error *err)
         rc = replay_input_read_marks(replay->input, marks, err);
         if (rc != 0)
             return replay_input_exit_code(rc);
-        read_past(replay, marks);
+        replay_past_read(marks, &replay->engine_config, &replay->past, stderr);
     }
     replay->engine_config.undated_ms = replay_input_undated(replay->input);
     replay->engine_config.marks =

@@ -212,10 +212,15 @@ static void note_modified(struct replay_input *input, const char *const *paths, 
 
 /* Beside the partitions what was pushed, if anything was. */
 static int add_intake(struct replay_input *input, const char *data_dir,
-                      const struct range_config *range, struct error *err)
+                      const struct replay_input *like, const struct range_config *range,
+                      struct error *err)
 {
-    int rc = replay_intake_find(data_dir, range, &input->intake, err);
+    int rc = 0;
 
+    if (like != NULL)
+        input->intake = like->intake;
+    else
+        rc = replay_intake_find(data_dir, range, &input->intake, err);
     if (rc != 0 || input->intake.first == input->intake.next)
         return rc;
     return replay_intake_over(&input->intake, input->source, &input->source, err);
@@ -223,7 +228,8 @@ static int add_intake(struct replay_input *input, const char *data_dir,
 
 /* What all ways of opening end with. */
 static int finish_open(struct replay_input *input, const struct range_config *range,
-                       const char *data_dir, struct replay_input **out, struct error *err)
+                       const char *data_dir, const struct replay_input *like,
+                       struct replay_input **out, struct error *err)
 {
     int rc = 0;
 
@@ -234,7 +240,7 @@ static int finish_open(struct replay_input *input, const struct range_config *ra
     if (range != NULL)
         rc = cut(input, range, err);
     if (rc == 0 && data_dir != NULL)
-        rc = add_intake(input, data_dir, range, err);
+        rc = add_intake(input, data_dir, like, range, err);
     if (rc == 0)
         rc = learn_parts(input, err);
     if (rc != 0) {
@@ -281,11 +287,11 @@ int replay_input_open(const char *const *paths, size_t count, const char *topic,
         own.lends_time = true; /* to records without log time, which every form may have */
         range = &own;
     }
-    return finish_open(input, range, NULL, out, err);
+    return finish_open(input, range, NULL, NULL, out, err);
 }
 
 int replay_input_take(struct source *source, const struct range_config *range, const char *data_dir,
-                      struct replay_input **out, struct error *err)
+                      const struct replay_input *like, struct replay_input **out, struct error *err)
 {
     struct replay_input *input = calloc(1, sizeof(*input));
 
@@ -297,7 +303,7 @@ int replay_input_take(struct source *source, const struct range_config *range, c
     input->source = source;
     input->undated_ms = host_wall_ms();
     input->has_marks = true;
-    return finish_open(input, range, data_dir, out, err);
+    return finish_open(input, range, data_dir, like, out, err);
 }
 
 int replay_input_can_repeat(const char *const *paths, size_t count, struct error *err)

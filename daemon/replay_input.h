@@ -45,9 +45,11 @@ struct source *replay_input_source(struct replay_input *input);
 const struct source *replay_input_inner(const struct replay_input *input);
 
 /* The same for a source that is open already, which is taken, also after an error; with what was
- * pushed into the daemon of a data directory, where it is not NULL. */
+ * pushed into the daemon of a data directory, where it is not NULL. Of that it has what `like`, an
+ * input of the same directory, has: the daemon may have more by now; NULL: what there is. */
 int replay_input_take(struct source *source, const struct range_config *range, const char *data_dir,
-                      struct replay_input **out, struct error *err);
+                      const struct replay_input *like, struct replay_input **out,
+                      struct error *err);
 
 /* The marks of the input itself, or those that replay_input_read_marks() put in their place. */
 const struct mark *replay_input_marks(const struct replay_input *input, size_t *count);

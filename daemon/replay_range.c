@@ -6,6 +6,7 @@
 #include <string.h>
 #include "daemon/command.h"
 #include "daemon/input.h"
+#include "daemon/replay_intake.h"
 #include "daemon/setting_list.h"
 #include "daemon/units.h"
 
@@ -62,6 +63,10 @@ static int open_files(const struct replay_range *range, const struct option_list
                   range->brokers != NULL ? "--brokers" : "--set");
         return EXIT_USAGE;
     }
+    if (range->data_dir != NULL) {
+        error_set(err, "--data goes with topics, and files are named");
+        return EXIT_USAGE;
+    }
     if (range->topics.count > 1) {
         error_set(err, "files of JSON lines stand for one topic, and --topic is given again");
         return EXIT_USAGE;
@@ -108,7 +113,8 @@ static int open_topics(const struct replay_range *range, const struct config *co
     setting_list_release(settings, range->settings.count);
     if (rc != 0)
         return rc == -EINVAL ? EXIT_USAGE : EXIT_SYSTEM;
-    return replay_input_exit_code(replay_input_take(source, &live, range->data_dir, out, err));
+    return replay_input_exit_code(
+        replay_input_take(source, &live, range->data_dir, like, out, err));
 }
 
 int replay_range_open(const struct replay_range *range, const struct option_list *files,
@@ -134,6 +140,24 @@ void replay_range_say_empty(const struct replay_range *range, uint64_t records, 
         fprintf(to, "note: the input has no record from %s to %s\n",
                 range->from != NULL ? range->from : "its beginning",
                 range->to != NULL ? range->to : "its end");
+}
+
+void replay_range_say_pushed(const struct replay_range *range, const struct option_list *files,
+                             const struct config *config, FILE *to)
+{
+    struct range_config cut = {.speed = 0};
+    struct replay_intake found;
+    struct error ignored;
+
+    if (range->data_dir != NULL || files->count > 0 || range->brokers != NULL ||
+        config->data.dir[0] == '\0' || read_bounds(range, &cut, &ignored) != 0 ||
+        replay_intake_find(config->data.dir, &cut, &found, &ignored) != 0 ||
+        found.first == found.next)
+        return;
+    fprintf(to,
+            "note: what was pushed, and done to incidents, is not in the input; --data %s reads it "
+            "beside the topics\n",
+            config->data.dir);
 }
 
 int replay_range_speed(const char *text, uint32_t *speed, struct error *err)

@@ -65,6 +65,16 @@ struct replay_range {
             0, 0, NULL                                                                              \
     }
 
+/* Of commands that take a data directory beside them, which goes with topics alone. */
+#define REPLAY_DATA_ROW(where)                                                                     \
+    {                                                                                              \
+        "--data", OPTION_TEXT, (where) + offsetof(struct replay_range, data_dir), "DIR", NULL,     \
+            "The data directory of the run that is read again: what was pushed and done to "       \
+            "incidents is read beside the topics, and without --marks its marks are those of its " \
+            "journal.",                                                                            \
+            0, 0, NULL                                                                             \
+    }
+
 /* Files where there are any; else topics. `speed` is that of range_config; `like` is an input that
  * was opened in the same way and has not been read, whose range this one gets; NULL: none.
  * Owner:  the caller, until replay_input_close().
@@ -77,6 +87,11 @@ int replay_range_open(const struct replay_range *range, const struct option_list
 /* A note where a stretch was asked for and `records`, what was read of it, is 0: an answer from
  * nothing may look like one from something. */
 void replay_range_say_empty(const struct replay_range *range, uint64_t records, FILE *to);
+
+/* A note where topics of the configuration are read without the directory of their daemon, which
+ * has records of that time: these are not in the input. */
+void replay_range_say_pushed(const struct replay_range *range, const struct option_list *files,
+                             const struct config *config, FILE *to);
 
 /* "1x", "10x", "0.5x" -> thousandths. 0, or -EINVAL with a sentence. */
 int replay_range_speed(const char *text, uint32_t *speed, struct error *err);

@@ -131,6 +131,31 @@ h8=$(sed -nE 's/.*"change":"opened".*"incident":"([0-9a-f]{32})".*host=h8".*/\1/
 "$TOCSIN" why --config tocsin.yaml --from earliest "$h8" >why 2>&1 || fail "why: code $?: $(cat why)"
 file_has why '  nobody is told: it is muted by silence by-hand-1$' || fail "not muted: $(cat why)"
 file_has why '^it opened at .*; it was muted by silence by-hand-1 until ' || fail "no end of it: $(cat why)"
+# A change of rules is tried on what was pushed as a replay reads it, also while more comes; without the
+# directory a note says what is not in the input.
+"$TOCSIN" replay --config tocsin.yaml --data data --incidents again --ledger off --quiet 2>err || fail "replay: code $?: $(cat err)"
+sed 's/first/second/' rules.yaml >second.yaml
+compare() { # CODE ARGUMENTS
+    local want=$1 code=0
+    shift
+    "$TOCSIN" diff --config tocsin.yaml --rules second.yaml --json "$@" >diff.json 2>err || code=$?
+    [[ $code == "$want" ]] || fail "diff $*: code $code, not $want: $(cat diff.json err)"
+}
+compare 1 --data data
+python3 - <<'PY' || fail "diff --data: $(cat diff.json err)"
+import json
+d, opened = json.load(open("diff.json")), sum('"change":"opened"' in line for line in open("again"))
+assert d["incidents"] == {"old": opened, "new": opened} and opened >= 7, (d["incidents"], opened)
+assert d["old"]["events"] == d["new"]["events"] == 9, d
+PY
+file_has err 'is not in the input' && fail "a note of what is there: $(cat err)"
+compare 0
+file_has err '^note: what was pushed, and done to incidents, is not in the input; --data data reads it beside the topics$' ||
+    fail "no word of what was pushed: $(cat err)"
+compare 0 --quiet
+file_has err 'is not in the input' && fail "quiet: $(cat err)"
+compare 64 --data data audit.json
+file_has err '^--data goes with topics, and files are named$' || fail "files: $(cat err)"
 
 # With tokens who pushes has a name, and others are not heard.
 secret=0123456789abcdef-ada
