@@ -99,6 +99,8 @@ const char *names_plain(const char *path, char to[WORLD_PATH_BYTES])
 
     assert(strlen(path) < WORLD_PATH_BYTES);
     snprintf(to, WORLD_PATH_BYTES, "%s", path);
+    while ((up = strstr(to, "//")) != NULL)
+        memmove(up, up + 1, strlen(up));
     while ((up = strstr(to, "/..")) != NULL) {
         for (before = up - 1; before > to && *before != '/'; before--)
             ;

@@ -18,7 +18,7 @@ void names_change(const char *path0, int32_t file0, const char *path1, int32_t f
 /* The first so many changes are durable, and the others never were. */
 void names_settle(int count);
 
-/* "a/b/../c" is a/c. */
+/* "a/b/../c" is a/c, and so is "a//c". */
 const char *names_plain(const char *path, char to[WORLD_PATH_BYTES]);
 
 #endif
