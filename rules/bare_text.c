@@ -83,6 +83,32 @@ static bool refuse(const struct ast *ast, struct diagnostics *diag)
     return false;
 }
 
+static bool is_null(const struct looking *looking, const struct ast *ast)
+{
+    return ast->kind == AST_NAME && text_equals(ast->text, "null") &&
+           looking->meaning(ast->text, looking->names) <= BARE_NAME_SLIP;
+}
+
+/* What may be there or not: has() is asked for it. A row of a table is asked for by `in`. */
+static bool may_lack(const struct ast *ast)
+{
+    return ast->kind == AST_NAME || ast->kind == AST_MEMBER ||
+           (ast->kind == AST_INDEX && is_labels(ast->first));
+}
+
+/* In quotes it would be a text that no event has. */
+static bool refuse_null(const struct ast *null, const struct ast *of, bool is_asked_for,
+                        struct diagnostics *diag)
+{
+    const char *at = of->span.script->text + of->span.from;
+    uint32_t bytes = of->span.to - of->span.from;
+    bool is_shown = bytes <= BARE_SHOWN_MAX && memchr(at, '\n', bytes) == NULL;
+
+    diagnose(diag, null->span, "there is no null: write %shas(%.*s)", is_asked_for ? "!" : "",
+             is_shown ? (int)bytes : 1, is_shown ? at : "x");
+    return false;
+}
+
 /* startsWith() and its like: text behind text. */
 static bool takes_text(const struct ast *ast)
 {
@@ -102,12 +128,21 @@ bool bare_text_check(const struct ast *ast, bare_name_fn *meaning, const void *n
                !is_bare(&looking, ast->first) || refuse(ast->first, diag);
     if (ast->kind == AST_IN && ast->last->kind == AST_LIST && is_text(&looking, ast->first)) {
         for (const struct ast *item = ast->last->first; item != NULL; item = item->next)
-            if (is_bare(&looking, item))
+            if (is_null(&looking, item))
+                is_good = refuse_null(item, ast->first, true, diag);
+            else if (is_bare(&looking, item))
                 is_good = refuse(item, diag);
         return is_good;
     }
     if (ast->kind != AST_COMPARE)
         return true;
+    if (ast->relation == RELATION_EQ || ast->relation == RELATION_NE) {
+        bool is_asked_for = ast->relation == RELATION_EQ;
+        if (is_null(&looking, ast->last) && may_lack(ast->first))
+            return refuse_null(ast->last, ast->first, is_asked_for, diag);
+        if (is_null(&looking, ast->first) && may_lack(ast->last))
+            return refuse_null(ast->first, ast->last, is_asked_for, diag);
+    }
     if (is_text(&looking, ast->first) && is_bare(&looking, ast->last))
         return refuse(ast->last, diag);
     return !is_text(&looking, ast->last) || !is_bare(&looking, ast->first) ||

@@ -7,7 +7,7 @@
  *
  * Each would be refused for the first of its parts that names nothing, and a word that is near to
  * that part offered in its place. Beside what can be compared with text alone the whole of it is
- * meant.
+ * meant. But null, which other languages have, is meant as that: has() says the same.
  *
  * Thread: one load, one thread.
  */
@@ -27,7 +27,7 @@ enum bare_name {
 typedef enum bare_name bare_name_fn(struct text name, const void *names);
 
 /* Looks at one node: a comparison, an `in` with a list, a function of text. Before its names are
- * resolved. Errors: false, diagnosed: text without quotes beside what is text. */
+ * resolved. Errors: false, diagnosed: text without quotes beside what is text, or null. */
 bool bare_text_check(const struct ast *ast, bare_name_fn *meaning, const void *names,
                      struct diagnostics *diag);
 

@@ -104,6 +104,26 @@ static void text_without_quotes_is_told_as_that(void **state)
     check(cases, sizeof(cases) / sizeof(cases[0]));
 }
 
+static void null_is_told_with_what_says_the_same(void **state)
+{
+    static const struct near_case cases[] = {
+        {HEAD WHERE("labels.rack == null") GOOD_WINDOW GOOD_WHEN TAIL,
+         "r.yaml:3:28: there is no null: write !has(labels.rack)"},
+        {HEAD WHERE("labels[\"a-b\"] != null") GOOD_WINDOW GOOD_WHEN TAIL,
+         "r.yaml:3:30: there is no null: write has(labels[\"a-b\"])"},
+        {HEAD WHERE("null == value") GOOD_WINDOW GOOD_WHEN TAIL,
+         "r.yaml:3:13: there is no null: write !has(value)"},
+        {HEAD WHERE("message in [\"a\", null]") GOOD_WINDOW GOOD_WHEN TAIL,
+         "r.yaml:3:30: there is no null: write !has(message)"},
+        {HEAD WHERE("labels.rack == null-1") GOOD_WINDOW GOOD_WHEN TAIL,
+         "r.yaml:3:28: " QUOTES("null-1")},
+        {SILENCE("labels.rack != null"), "r.yaml:9:64: there is no null: write has(labels.rack)"},
+    };
+
+    (void)state;
+    check(cases, sizeof(cases) / sizeof(cases[0]));
+}
+
 static void functions_are_told_with_the_one_that_was_meant(void **state)
 {
     static const struct near_case cases[] = {
@@ -276,6 +296,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(severities_are_told_with_the_one_that_was_meant),
         cmocka_unit_test(text_without_quotes_is_told_as_that),
+        cmocka_unit_test(null_is_told_with_what_says_the_same),
         cmocka_unit_test(functions_are_told_with_the_one_that_was_meant),
         cmocka_unit_test(macros_of_cel_are_named_with_what_to_use_instead),
         cmocka_unit_test(carets_of_a_wrong_call_stand_below_its_name),
