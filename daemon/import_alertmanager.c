@@ -452,6 +452,17 @@ static bool gets_nothing(struct alertmanager *am, const struct expr *where)
     return !is_possible;
 }
 
+/* Of a route that gets nothing: who takes it. */
+static const char *taken_by(struct alertmanager *am, const struct route *route)
+{
+    struct expr_build build = {.pool = &am->work->scratch};
+    const struct expr *way = route->first != NULL ? way_expr(am, route, route, &build) : NULL;
+
+    return way != NULL && !build.is_full && !gets_nothing(am, way)
+               ? "no alert stays with it: the routes below it take them all"
+               : "no alert ever reaches it: a route before it takes them all";
+}
+
 static void convert_route(struct alertmanager *am, struct route *route)
 {
     struct expr_build build = {.pool = &am->work->scratch};
@@ -483,9 +494,7 @@ static void convert_route(struct alertmanager *am, struct route *route)
         am->condition_bytes += EXPRESSION_BYTES_MAX;
         refuse(am, route, "its conditions pass the 16 KiB of an expression");
     } else if (gets_nothing(am, where)) {
-        /* A node whose children take everything is common; a leaf that gets nothing is not. */
-        if (route->first == NULL)
-            refuse(am, route, "no alert ever reaches it: a route before it takes them all");
+        refuse(am, route, taken_by(am, route));
     } else {
         id = import_id(am->work, "am-", route->receiver);
         put_comment(route, &comment);
