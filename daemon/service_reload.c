@@ -209,9 +209,12 @@ static int name_changed(const struct rules_preview *preview, char **text, struct
     return fclose(to) == 0 ? 0 : -ENOMEM;
 }
 
-/* The rules that carry on, and whose open incidents may close and open anew all the same, for what
- * an enrich step sets: "hostdown,rackdown". */
-static int name_reopening(const struct rules_preview *preview, char **text, struct error *err)
+/* The rules that carry on, and whose open incidents a step reaches all the same:
+ * "hostdown,rackdown".
+ */
+static int name_reached(const struct rules_preview *preview,
+                        bool (*is_reached)(const struct preview_steps *steps, const char *rule_id),
+                        char **text, struct error *err)
 {
     size_t bytes = 0, told = 0;
     FILE *to = open_memstream(text, &bytes);
@@ -220,7 +223,7 @@ static int name_reopening(const struct rules_preview *preview, char **text, stru
     if (to == NULL)
         return -ENOMEM;
     for (size_t i = 0; i < preview->count; i++)
-        if (step_effects_reopen(&preview->steps, preview->rows[i].rule_id) &&
+        if (is_reached(&preview->steps, preview->rows[i].rule_id) &&
             (i == 0 || strcmp(preview->rows[i].rule_id, preview->rows[i - 1].rule_id) != 0))
             fprintf(to, "%s%s", told++ > 0 ? "," : "", preview->rows[i].rule_id);
     return fclose(to) == 0 ? 0 : -ENOMEM;
@@ -230,11 +233,12 @@ static int name_reopening(const struct rules_preview *preview, char **text, stru
 static void log_reloaded(const struct config *config, uint32_t rules,
                          const struct rules_preview *preview)
 {
-    char terms[TERMS_NAMES_BYTES], *what = NULL, *reopening = NULL;
+    char terms[TERMS_NAMES_BYTES], *what = NULL, *reopening = NULL, *closing = NULL;
     struct error ignored;
 
     if (name_changed(preview, &what, &ignored) != 0 ||
-        name_reopening(preview, &reopening, &ignored) != 0)
+        name_reached(preview, step_effects_reopen, &reopening, &ignored) != 0 ||
+        name_reached(preview, step_effects_close, &closing, &ignored) != 0)
         log_event(LOG_WARNING, "reload_not_told", log_text("why", ignored.text));
     log_event(LOG_INFO, "reloaded", log_text("config", config->path), log_number("rules", rules),
               log_number("rules_changed", (int64_t)preview->rules_changed),
@@ -242,10 +246,12 @@ static void log_reloaded(const struct config *config, uint32_t rules,
               log_number("enrich_steps_changed", (int64_t)preview->steps.changed),
               log_text("what", what != NULL ? what : ""),
               log_text("may_reopen", reopening != NULL ? reopening : ""),
+              log_text("may_close", closing != NULL ? closing : ""),
               log_text("engine_changed",
                        terms_changes_print(preview->terms, preview->term_count, terms)));
     free(what);
     free(reopening);
+    free(closing);
 }
 
 /* Under reload_lock. */

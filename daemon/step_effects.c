@@ -5,13 +5,17 @@
 #include <string.h>
 #include "base/plural.h"
 #include "daemon/rules_running.h"
+#include "rules/drop_reach.h"
 #include "rules/names_read.h"
 #include "rules/names_spread.h"
 
 enum { SHOWN_RULES = 5, SENTENCE_BYTES = 1200 };
 
-static const char *const kind_names[EFFECT_KINDS] = {
-    [EFFECT_BY] = "by", [EFFECT_EXPECT] = "expect", [EFFECT_READS] = "where, close"};
+static const char *const kind_names[EFFECT_KINDS] = {[EFFECT_BY] = "by",
+                                                     [EFFECT_EXPECT] = "expect",
+                                                     [EFFECT_READS] = "where, close",
+                                                     [EFFECT_DROP] = "drop",
+                                                     [EFFECT_DROP_EXPECT] = "drop, expect"};
 
 /* Of all forms of the rule; false: there was none in force. */
 static bool held_by(const struct rules_running *running, const char *rule_id, uint64_t *keys,
@@ -31,13 +35,33 @@ static bool held_by(const struct rules_running *running, const char *rule_id, ui
     return is_there;
 }
 
-/* EFFECT_KINDS: the rule has nothing to do with the name. */
-static enum step_effect_kind kind_of(const struct rule_set *set, uint32_t index, const char *name)
-{
-    const unsigned reads = rule_reads_name(set, index, name);
+/* A name that becomes another one, or, without one, what is dropped. */
+struct other_name {
+    const char *name, *through;
+    size_t origin;             /* the step that does it, a place in the preview */
+    uint32_t drop, drop_place; /* the step that drops, in the set (rules/drop_reach.h) */
+};
 
+struct other_names {
+    struct other_name *at;
+    size_t count;
+};
+
+/* EFFECT_KINDS: the rule has nothing to do with it. */
+static enum step_effect_kind kind_of(const struct rule_set *set, uint32_t index,
+                                     const struct other_name *other)
+{
+    const bool expects = rule_set_rule(set, index)->form_kind == FORM_EXPECT;
+    unsigned reads;
+
+    if (other->name == NULL) {
+        if (!drop_reaches(set, other->drop, other->drop_place, index))
+            return EFFECT_KINDS;
+        return expects ? EFFECT_DROP_EXPECT : EFFECT_DROP;
+    }
+    reads = rule_reads_name(set, index, other->name);
     if ((reads & NAME_IN_BY) != 0)
-        return rule_set_rule(set, index)->form_kind == FORM_EXPECT ? EFFECT_EXPECT : EFFECT_BY;
+        return expects ? EFFECT_EXPECT : EFFECT_BY;
     return reads != 0 ? EFFECT_READS : EFFECT_KINDS;
 }
 
@@ -47,8 +71,14 @@ struct finding {
     struct arena *arena;
 };
 
-/* The rules to which the name is of this kind. False: memory is short. */
-static bool find_rules(const struct finding *finding, struct step_effect *effect)
+static bool is_of_keys(enum step_effect_kind kind)
+{
+    return kind == EFFECT_EXPECT || kind == EFFECT_DROP_EXPECT;
+}
+
+/* The rules to which it is of this kind. False: memory is short. */
+static bool find_rules(const struct finding *finding, const struct other_name *other,
+                       struct step_effect *effect)
 {
     const struct rules_running *running = finding->running, *next = finding->next;
     const char **rules = arena_alloc_many(finding->arena, next->count + 1, sizeof(*rules));
@@ -56,9 +86,9 @@ static bool find_rules(const struct finding *finding, struct step_effect *effect
 
     for (size_t i = 0; rules != NULL && i < next->count; i++) {
         const char *id = next->rules[i].held.rule_id;
-        if (kind_of(finding->set, (uint32_t)i, effect->name) != effect->kind ||
+        if (kind_of(finding->set, (uint32_t)i, other) != effect->kind ||
             !held_by(running, id, &keys, &open) ||
-            (running->is_counted && (effect->kind == EFFECT_EXPECT ? keys : open) == 0))
+            (running->is_counted && (is_of_keys(effect->kind) ? keys : open) == 0))
             continue;
         rules[effect->rule_count] = arena_copy(finding->arena, id, strlen(id));
         if (rules[effect->rule_count++] == NULL)
@@ -69,17 +99,6 @@ static bool find_rules(const struct finding *finding, struct step_effect *effect
     effect->rules = rules;
     return rules != NULL;
 }
-
-/* A name that becomes another one: `origin` is the step that does it, a place in the preview. */
-struct other_name {
-    const char *name, *through;
-    size_t origin;
-};
-
-struct other_names {
-    struct other_name *at;
-    size_t count;
-};
 
 /* False: memory is short. */
 static bool find_effects(const struct finding *finding, const struct other_names *names,
@@ -96,7 +115,7 @@ static bool find_effects(const struct finding *finding, const struct other_names
             *effect = (struct step_effect){.name = names->at[n].name,
                                            .through = names->at[n].through,
                                            .kind = (enum step_effect_kind)kind};
-            if (!find_rules(finding, effect))
+            if (!find_rules(finding, &names->at[n], effect))
                 return false;
             out->count += effect->rule_count > 0;
         }
@@ -107,6 +126,7 @@ static bool find_effects(const struct finding *finding, const struct other_names
 
 struct following {
     const struct preview_steps *steps;
+    const struct rule_set *set;
     struct names_spread spread;
     struct other_names names;
 };
@@ -127,20 +147,29 @@ static void follow_changed(struct following *follow, size_t place)
     }
 }
 
-/* It says itself what it does where it has changed, too. */
-static void follow_step(struct following *follow, const struct enrich_set *set, uint32_t index,
-                        size_t place, struct spread_name *made)
+/* One that changes says itself what it does. */
+static void follow_step(struct following *follow, uint32_t index, size_t place,
+                        struct spread_name *made)
 {
-    uint32_t count;
+    const struct enrich_set *steps = rule_set_enrich(follow->set);
+    const struct preview_step *step = &follow->steps->at[place];
+    const bool drops = enrich_step_at(steps, index)->drops;
+    uint32_t count = 0;
 
-    if (!is_unchanged(&follow->steps->at[place])) {
+    if (!is_unchanged(step)) {
         follow_changed(follow, place);
-        return;
+        if (drops)
+            made[count++] = (struct spread_name){NULL, place};
+    } else {
+        count = names_spread_step(&follow->spread, steps, index, made);
     }
-    count = names_spread_step(&follow->spread, set, index, made);
     for (uint32_t i = 0; i < count; i++)
         follow->names.at[follow->names.count++] =
-            (struct other_name){made[i].name, follow->steps->at[place].id, made[i].origin};
+            (struct other_name){.name = made[i].name,
+                                .through = is_unchanged(step) ? step->id : NULL,
+                                .origin = made[i].origin,
+                                .drop = index,
+                                .drop_place = drops ? drop_place(follow->set, index) : 0};
 }
 
 /* Steps that go come before those that stood behind them and stay; `gone` is how far the preview
@@ -162,17 +191,18 @@ static size_t place_of(const struct preview_steps *steps, const char *id)
 }
 
 /* False: memory is short. */
-static bool follow_names(const struct enrich_set *set, struct arena *arena,
+static bool follow_names(const struct rule_set *of, struct arena *arena,
                          const struct preview_steps *steps, struct other_names *out)
 {
-    struct following follow = {.steps = steps};
+    const struct enrich_set *set = rule_set_enrich(of);
+    struct following follow = {.steps = steps, .set = of};
     struct spread_name *made;
     size_t max = 0, gone = 0;
 
     for (size_t i = 0; i < steps->count; i++)
         max += steps->at[i].names.count;
     for (uint32_t i = 0; i < enrich_count(set); i++)
-        max += enrich_step_names(set, i, NULL, 0);
+        max += enrich_step_names(set, i, NULL, 0) + 1;
     follow.names.at = arena_alloc_many(arena, max + 1, sizeof(*follow.names.at));
     made = arena_alloc_many(arena, max + 1, sizeof(*made));
     if (follow.names.at == NULL || made == NULL || !names_spread_init(&follow.spread, max, arena))
@@ -181,7 +211,7 @@ static bool follow_names(const struct enrich_set *set, struct arena *arena,
         const size_t place = place_of(steps, enrich_step_at(set, i)->id);
         if (strcmp(steps->at[place].state, "new") != 0)
             follow_gone(&follow, &gone, place);
-        follow_step(&follow, set, i, place, made);
+        follow_step(&follow, i, place, made);
     }
     follow_gone(&follow, &gone, steps->count);
     *out = follow.names;
@@ -194,7 +224,7 @@ bool step_effects_find(const struct rules_running *running, const struct rules_r
     const struct finding finding = {running, next, set, arena};
     struct other_names names;
 
-    if (!follow_names(rule_set_enrich(set), arena, steps, &names))
+    if (!follow_names(set, arena, steps, &names))
         return false;
     for (size_t i = 0; i < steps->count; i++)
         if (!is_unchanged(&steps->at[i]) &&
@@ -212,14 +242,24 @@ static bool names_rule(const struct step_effect *effect, const char *rule_id)
     return i < effect->rule_count;
 }
 
-bool step_effects_reopen(const struct preview_steps *steps, const char *rule_id)
+static bool has_effect(const struct preview_steps *steps, const char *rule_id, unsigned kinds)
 {
     for (size_t i = 0; i < steps->count; i++)
         for (size_t k = 0; k < steps->at[i].effects.count; k++)
-            if (steps->at[i].effects.at[k].kind != EFFECT_EXPECT &&
+            if ((kinds & 1U << steps->at[i].effects.at[k].kind) != 0 &&
                 names_rule(&steps->at[i].effects.at[k], rule_id))
                 return true;
     return false;
+}
+
+bool step_effects_reopen(const struct preview_steps *steps, const char *rule_id)
+{
+    return has_effect(steps, rule_id, 1U << EFFECT_BY | 1U << EFFECT_READS);
+}
+
+bool step_effects_close(const struct preview_steps *steps, const char *rule_id)
+{
+    return has_effect(steps, rule_id, 1U << EFFECT_DROP);
 }
 
 /* ---- telling ---- */
@@ -267,6 +307,27 @@ static void put_count(struct line *line, bool is_counted, uint64_t count, const 
     put(line, number);
 }
 
+static void print_dropped(const struct step_effect *effect, bool is_counted, struct line *line)
+{
+    put(line, "what ");
+    put(line, effect->through != NULL ? "step " : "it drops may be ");
+    if (effect->through != NULL) {
+        put(line, effect->through);
+        put(line, " drops by what it sets may be ");
+    }
+    put(line, effect->kind == EFFECT_DROP ? "of " : "a sign of life of ");
+    put_rules(line, effect);
+    if (effect->kind == EFFECT_DROP) {
+        put(line, ": an alert of which nothing is heard any more expires, so ");
+        put_count(line, is_counted, effect->open, "1 open incident", "open incident");
+        put(line, " may close though it still fires");
+        return;
+    }
+    put(line, ": of ");
+    put_count(line, is_counted, effect->keys, "the key that is there now", "key");
+    put(line, ", whichever gets none any more is missed");
+}
+
 static void print_sentence(const struct step_effect *effect, bool is_counted, struct line *line)
 {
     static const char *const heads[EFFECT_KINDS] = {[EFFECT_BY] = ", is in by of ",
@@ -275,6 +336,10 @@ static void print_sentence(const struct step_effect *effect, bool is_counted, st
                                                         ", is read by where or close of "};
 
     line->used = 0;
+    if (effect->name == NULL) {
+        print_dropped(effect, is_counted, line);
+        return;
+    }
     put(line, effect->name);
     if (effect->through == NULL) {
         put(line, ", which it sets");
@@ -326,7 +391,7 @@ json_t *step_effects_json(const struct step_effects *effects, bool is_counted)
         for (size_t r = 0; r < effect->rule_count; r++)
             json_array_append_new(rules, json_string(effect->rules[r]));
         print_sentence(effect, is_counted, &line);
-        json_array_append_new(list, json_pack("{s:s,s:s?,s:s,s:o,s:o,s:o,s:s}", "name",
+        json_array_append_new(list, json_pack("{s:s?,s:s?,s:s,s:o,s:o,s:o,s:s}", "name",
                                               effect->name, "through", effect->through, "in",
                                               kind_names[effect->kind], "rules", rules, "keys",
                                               known(is_counted, effect->keys), "open",

@@ -6,6 +6,10 @@
  *            next event on, so its incident may close, and one opens under the other value
  *   expect   the same of a rule with `expect`: a sign of life may be of another key, and the one of
  *            before is missed
+ *   drop     the step drops events that the rule may take: an alert of which nothing is heard any
+ *            more expires, and its incident may close though it still fires
+ *   drop, expect
+ *            they may be signs of life
  *   reads    where or close of the rule reads it: an alert may leave its incident, or be told to
  *            the rule anew
  *
@@ -28,12 +32,20 @@ struct rule_set;
 struct rules_running;
 struct preview_steps;
 
-enum step_effect_kind { EFFECT_BY, EFFECT_EXPECT, EFFECT_READS, EFFECT_KINDS };
+enum step_effect_kind {
+    EFFECT_BY,
+    EFFECT_EXPECT,
+    EFFECT_READS,
+    EFFECT_DROP,
+    EFFECT_DROP_EXPECT,
+    EFFECT_KINDS
+};
 
 /* Of one name that the step sets, as "labels.rack". */
 struct step_effect {
-    const char *name;
-    const char *through; /* the step that sets it by what this one sets; NULL: this one itself */
+    const char *name;    /* NULL: of what is dropped */
+    const char *through; /* the step that sets it, or drops, by what this one sets; NULL: this one
+                            itself */
     enum step_effect_kind kind;
     const char *const *rules; /* ids */
     size_t rule_count;
@@ -54,11 +66,15 @@ bool step_effects_find(const struct rules_running *running, const struct rules_r
 /* May an open incident of the rule close, and open anew, by one of the steps? */
 bool step_effects_reopen(const struct preview_steps *steps, const char *rule_id);
 
+/* May one close though its alerts still fire, because one of the steps drops what they say? */
+bool step_effects_close(const struct preview_steps *steps, const char *rule_id);
+
 /* A line each. */
 void step_effects_print(const struct step_effects *effects, bool is_counted, FILE *to);
 
-/* [{"name","through","in":"by","expect" or "where, close","rules":[..],"keys","open","meaning"}],
- * numbers and `through` null where there are none. New reference. */
+/* [{"name","through","in":"by","expect","where, close","drop" or "drop,
+ * expect","rules":[..],"keys", "open","meaning"}]; `name` and `through` are null where there are
+ * none, numbers where they are not known. New reference. */
 json_t *step_effects_json(const struct step_effects *effects, bool is_counted);
 
 #endif

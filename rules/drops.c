@@ -61,7 +61,7 @@ static const struct ast *read_condition(struct drops *drops, const struct yaml_n
 
 void drops_add(struct drops *drops, const struct yaml_node *list, const struct rule_build *build)
 {
-    drops->looks = DROPS_WORK;
+    drops->looks = drops->apart_looks = DROPS_WORK;
     if (list == NULL || list->kind != YAML_LIST)
         return;
     for (const struct yaml_node *step = list->first; step != NULL; step = step->next) {
@@ -81,7 +81,7 @@ void drops_add(struct drops *drops, const struct yaml_node *list, const struct r
             struct drop *to = &drops->drop[drops->count];
             to->id = id->text.at;
             to->where = read_condition(drops, step, build, &vars);
-            drops->count += to->where != NULL;
+            drops->count++;
         }
     }
 }
@@ -91,8 +91,19 @@ const char *drops_find(struct drops *drops, const struct ast *where, bool sees_c
     const struct ground ground = {.kind = GROUND_EVENT, .sees_clears = sees_clears};
 
     for (uint32_t i = 0; i < drops->count && drops->looks > 0; i++)
-        if (is_usable(drops->drop[i].where, drops->has_changes) &&
+        if (drops->drop[i].where != NULL && is_usable(drops->drop[i].where, drops->has_changes) &&
             impossible_is_within(where, drops->drop[i].where, &ground, &drops->looks))
             return drops->drop[i].id;
     return NULL;
+}
+
+void drops_find_apart(struct drops *drops, const struct ast *where, bool sees_clears,
+                      uint64_t apart[RULE_DROPS_WORDS])
+{
+    const struct ground ground = {.kind = GROUND_EVENT, .sees_clears = sees_clears};
+
+    for (uint32_t i = 0; i < drops->count && drops->apart_looks > 0; i++)
+        if (drops->drop[i].where != NULL && is_usable(drops->drop[i].where, drops->has_changes) &&
+            impossible_is_apart(where, drops->drop[i].where, &ground, &drops->apart_looks))
+            apart[i / 64] |= UINT64_C(1) << (i % 64);
 }

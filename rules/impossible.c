@@ -613,21 +613,34 @@ bool impossible_check_key(const struct ast *const *conditions, uint32_t count,
     return false;
 }
 
-bool impossible_is_within(const struct ast *where, const struct ast *other,
-                          const struct ground *ground, uint64_t *looks)
+/* Whether nothing makes `where` true and `other` what is wanted. */
+static bool is_alone(const struct ast *where, const struct ast *other, bool want,
+                     const struct ground *ground, uint64_t *looks)
 {
     const uint64_t allowed = *looks < LOOKS ? *looks : LOOKS;
     struct question question = {.ground = ground, .work = {.left = allowed}};
-    struct side outside = side_of(other, false);
+    struct side beside = side_of(other, false);
     struct sides sides = {.count = 0};
-    bool is_within;
+    bool is_possible_so;
 
-    outside.want = outside.shown_want = false;
+    beside.want = beside.shown_want = want;
     add_sides(&sides, side_of(where, false));
-    add_sides(&sides, outside);
-    is_within = !is_possible(&question, &sides);
+    add_sides(&sides, beside);
+    is_possible_so = is_possible(&question, &sides);
     *looks -= allowed - question.work.left;
-    return is_within;
+    return !is_possible_so;
+}
+
+bool impossible_is_within(const struct ast *where, const struct ast *other,
+                          const struct ground *ground, uint64_t *looks)
+{
+    return is_alone(where, other, false, ground, looks);
+}
+
+bool impossible_is_apart(const struct ast *where, const struct ast *other,
+                         const struct ground *ground, uint64_t *looks)
+{
+    return is_alone(where, other, true, ground, looks);
 }
 
 bool impossible_can_be_true(const struct ast *ast, const struct ground *ground)

@@ -52,6 +52,10 @@ bool impossible_check_key(const struct ast *const *conditions, uint32_t count,
 bool impossible_is_within(const struct ast *where, const struct ast *other,
                           const struct ground *ground, uint64_t *looks);
 
+/* Whether nothing makes both true, likewise. */
+bool impossible_is_apart(const struct ast *where, const struct ast *other,
+                         const struct ground *ground, uint64_t *looks);
+
 /* Whether an expression of an event is the same for all events of a key. */
 bool impossible_is_fixed(const struct ast *ast, const struct compiled_rule *rule);
 

@@ -123,6 +123,8 @@ uint32_t names_spread_step(struct names_spread *spread, const struct enrich_set 
     size_t origin = is_whole ? read->origin : 0;
     uint32_t count = 0;
 
+    if (step->open.drops && is_whole)
+        made[count++] = (struct spread_name){NULL, origin};
     for (uint32_t i = 0; i < step->deed_count; i++) {
         const struct deed *deed = &step->deeds[i];
         if (!is_whole) {

@@ -37,7 +37,8 @@ bool names_spread_init(struct names_spread *spread, size_t max, struct arena *ar
 bool names_spread_add(struct names_spread *spread, const char *name, size_t origin);
 
 /* Adds what the step makes of names that are there, and lists those that were not, at most so many
- * as enrich_step_names() says: how many. */
+ * as enrich_step_names() says: how many. A step that drops by one of them makes nothing but one
+ * without a name. */
 uint32_t names_spread_step(struct names_spread *spread, const struct enrich_set *set,
                            uint32_t index, struct spread_name *made);
 

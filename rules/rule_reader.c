@@ -831,6 +831,8 @@ static void find_drop(struct reading *reading)
         rule->input == RULE_INPUT_INCIDENTS ||
         (fixed_value(&reading->rule->where, &tenant, &value) && text_equals(value, "@tocsin")))
         return;
+    drops_find_apart(reading->build->drops, reading->where_ast, rule->form_kind == FORM_EXPECT,
+                     reading->rule->apart);
     id = drops_find(reading->build->drops, reading->where_ast, rule->form_kind == FORM_EXPECT);
     if (id == NULL)
         return;

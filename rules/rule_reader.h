@@ -16,6 +16,8 @@ enum {
     RULE_KEYS_MAX = 10000000,
     RULE_MEMBERS_DEFAULT = 1000,
     RULE_MEMBERS_MAX = 100000,
+    RULE_DROPS_MAX = 200, /* enrich steps that a rule is compared with */
+    RULE_DROPS_WORDS = (RULE_DROPS_MAX + 63) / 64,
 };
 
 /* One of the rules that a composite is made of. */
@@ -38,8 +40,10 @@ struct compiled_rule {
     struct program last[RULE_LAST_MAX];           /* of rule.last_count */
     struct title title;
     struct composite_name *of; /* of open.of_count, by id */
-    struct id128 digest;       /* of id, form and settings: all that the file says about it */
-    struct span id_span;       /* while loading */
+    uint64_t
+        apart[RULE_DROPS_WORDS]; /* of the first steps that drop: it drops nothing of the rule */
+    struct id128 digest;         /* of id, form and settings: all that the file says about it */
+    struct span id_span;         /* while loading */
     struct span by_span[RULE_BY_MAX];
     struct span *aggregate_span; /* while loading, of rules on incidents */
     struct compiled_rule *next;

@@ -122,6 +122,36 @@ reaches check.out '{"before": [], "site": [("labels.dc", "by", ["by-dc"], None, 
     "rack": [("labels.rack", "by", ["by-rack"], None, None), ("labels.unit", "by", ["by-unit"], None, None),
         ("labels.row", "by", ["by-row"], None, None), ("severity", "where, close", ["severe"], None, None)], "row": []}'
 
+# What a step drops, of whom it may be; of the others that is known, with steps that change things and without.
+cat >kept.yaml <<'YAML'
+rules:
+  - {id: any, where: severity >= WARNING, by: [host], window: 1h, when: count() >= 9, incident: {title: t}, close: cleared()}
+  - {id: beats, where: check == "ping", by: [host], expect: {every: 1h}, incident: {title: t}, close: cleared()}
+  - {id: disks, where: check == "disk", by: [host], window: 1h, when: count() >= 9, incident: {title: t}, close: cleared()}
+  - {id: grave, where: 'check in ["ping", "disk"] && severity == CRITICAL', by: [host], window: 1h, when: count() >= 9, incident: {title: t}, close: cleared()}
+  - {id: own, where: tenant == "@tocsin", by: [check], window: 1h, when: count() >= 9, incident: {title: t}, close: cleared()}
+YAML
+{ echo 'enrich: [{id: nop, where: check == "ping" && severity < CRITICAL, drop: true}]'; cat kept.yaml; } >drop.yaml
+check 1 --rules drop.yaml --against kept.yaml --json
+reaches check.out '{"nop": [(None, "drop", ["any"], None, None), (None, "drop, expect", ["beats"], None, None)]}'
+check 1 --rules kept.yaml --against drop.yaml --json
+reaches check.out '{"nop": []}'
+{ echo 'enrich: [{id: nop, where: check == "ping" && severity < MAJOR, drop: true}]'; cat kept.yaml; } >wider.yaml
+check 1 --rules drop.yaml --against wider.yaml --json
+reaches check.out '{"nop": [(None, "drop", ["any"], None, None), (None, "drop, expect", ["beats"], None, None)]}'
+sed 's/drop: true}]/drop: true}, {id: changes, set: {severity: MAJOR}}]/' drop.yaml >changes.yaml
+sed 's/^enrich: .*/enrich: [{id: changes, set: {severity: MAJOR}}]/' drop.yaml >changed.yaml
+check 1 --rules changes.yaml --against changed.yaml --json
+reaches check.out '{"nop": [(None, "drop", ["any", "grave"], None, None), (None, "drop, expect", ["beats"], None, None)], "changes": []}'
+# A step that drops by what another one makes.
+{ echo 'enrich: [{id: dc, set: {labels.dc: "\"d1\""}}, {id: nop, where: check == "ping" && labels.dc == "d1", drop: true}]'; cat kept.yaml; } >by-dc.yaml
+sed 's/set: {labels.dc: "\\"d1/set: {labels.dc: "\\"d2/' by-dc.yaml >by-dc2.yaml
+check 1 --rules by-dc2.yaml --against by-dc.yaml --json
+reaches check.out '{"dc": [(None, "drop", ["any", "grave"], None, None), (None, "drop, expect", ["beats"], None, None)], "nop": []}'
+check 1 --rules by-dc2.yaml --against by-dc.yaml
+file_has check.out '^      what step nop drops by what it sets may be a sign of life of beats: of keys, whichever gets none any more is missed$' ||
+    fail "what is dropped by it: $(cat check.out)"
+
 start_broker events:1
 cp old/rules.yaml old/racks.csv .
 write_config <<'TEXT'
@@ -163,6 +193,24 @@ is_moved() {
 wait_for "rack r9 is down" is_moved
 wait_for "rack r1 is not" file_has incidents.log '"change":"closed".*"title":"rack r1"'
 wait_for "w1 is not in row 1" file_has incidents.log '"change":"closed".*"title":"w1 in row 1"'
+opens_moved() {
+    curl -s "http://127.0.0.1:$admin/rules" | python3 -c '
+import json, sys
+got = {r["rule"]: r["open"] for r in json.load(sys.stdin)["rules"]}
+sys.exit([got[rule] for rule in ("host-down", "rack-down", "row-down")] != [2, 1, 0])'
+}
+wait_for "what was open is of the new rack" opens_moved
+# A step that drops what is told of w1, whose alerts are heard of no more.
+{ sed '/^rules:/,$d' rules.yaml; echo '  - {id: nop, where: check == "ping" && resource == "w1", drop: true}'; sed -n '/^rules:/,$p' rules.yaml; } >more.yaml
+mv more.yaml rules.yaml
+check 1 --config tocsin.yaml --against running
+file_has check.out '^      what it drops may be of host-down and rack-down: an alert of which nothing is heard any more expires, so 3 open incidents may close though it still fires$' ||
+    fail "what is dropped: $(cat check.out)"
+reloads_logged() { [[ $(grep -c 'event=reloaded ' run.log) == 2 ]]; }
+kill -HUP "$daemon"
+wait_for "it has reloaded again" reloads_logged
+file_has run.log 'event=reloaded .*what="new: enrich step nop" may_reopen="" may_close="?host-down,rack-down"? ' ||
+    fail "the log: $(grep reloaded run.log)"
 kill -TERM "$daemon"
 wait_end "$daemon"
 [[ $code == 0 ]] || fail "exit code $code"
