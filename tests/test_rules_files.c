@@ -517,7 +517,8 @@ static void shipped_packs_load_together(void **state)
     rule_set_destroy(set);
 }
 
-/* What the manual shows must load: every fenced block of it that is a rule file. */
+/* What the manual shows must load: every fenced block of it that is a rule file (the story
+ * rule_test runs the one that is a file of tests). */
 static void rules_of_the_manual_load(void **state)
 {
     FILE *file = fopen(TESTS_DIR "/../docs/rules.md", "r");
@@ -533,6 +534,8 @@ static void rules_of_the_manual_load(void **state)
             text[0] = '\0';
         } else if (is_inside && strncmp(line, "```", 3) == 0) {
             is_inside = false;
+            if (strncmp(text, "tests:", 6) == 0)
+                continue;
             rule_set_destroy(parse_good(text));
             blocks++;
         } else if (is_inside) {
@@ -541,7 +544,7 @@ static void rules_of_the_manual_load(void **state)
         }
     }
     fclose(file);
-    assert_int_equal(blocks, 24);
+    assert_int_equal(blocks, 25);
 }
 
 int main(void)
