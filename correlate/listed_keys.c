@@ -10,6 +10,7 @@
 #include "correlate/listed_keys.h"
 
 #include <stdlib.h>
+#include "correlate/rule_trace.h"
 
 /* The slot's rule has a list that this worker has not gone by yet. */
 static bool is_new(const struct correlation *c, uint32_t slot)
@@ -42,8 +43,9 @@ static void key_take(struct correlation *c, uint32_t slot, const struct text *va
     struct key_lane *lane = &engine->key_lanes[l];
     uint32_t number = key_find(lane, id);
     /* A former form has it: with an open incident it stays so, and the note is for its end. */
-    if (number != UINT32_MAX && key_at(lane, number)->slot != slot &&
-        !key_at(lane, number)->is_open) {
+    bool is_former = number != UINT32_MAX && key_at(lane, number)->slot != slot &&
+                     !key_at(lane, number)->is_open;
+    if (is_former) {
         rule_key_let_go(c, lane, number);
         number = UINT32_MAX;
     }
@@ -52,6 +54,8 @@ static void key_take(struct correlation *c, uint32_t slot, const struct text *va
         key_at(lane, number)->last_any = TIME_PACK(from_ms(c));
     }
     expect_list(c, key_at(lane, number), from_ms(c));
+    if (is_former)
+        rule_trace_timer(c, key_at(lane, number), c->step->from_ms);
     correlation_timer_keep(c, lane, number);
 }
 

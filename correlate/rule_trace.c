@@ -73,7 +73,9 @@ void rule_trace_end(const struct rule_trace *before, const struct correlation *c
     text_begin(&waits);
     if (told.fate == TRACE_CLOSED && key != NULL && !key->is_open)
         told.then = correlation_rule(c, key);
-    if ((told.fate == TRACE_WATCHED && key != NULL) || told.then != NULL) {
+    if (told.fate == TRACE_WATCHED && key != NULL)
+        told.holder = correlation_rule(c, key);
+    if (told.holder != NULL || told.then != NULL) {
         const struct rule_form *form = correlation_form(c, key);
         told.next_ms = form->due(c, key);
         if (form->explain != NULL)

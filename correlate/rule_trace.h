@@ -32,7 +32,7 @@ void rule_trace_change(const struct correlation *c, const struct key_state *key,
                        const struct order *order, const struct incident *incident);
 void rule_trace_lost(const struct correlation *c, const struct key_state *key);
 
-/* Behind a timer of the key's form. */
+/* Behind a timer of the key's form, and where a switch made the key one of another form. */
 void rule_trace_timer(const struct correlation *c, const struct key_state *key, int64_t at_ms);
 
 #endif

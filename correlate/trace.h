@@ -112,6 +112,9 @@ struct trace_touch {
     int64_t former_until_ms;
     /* TRACE_CLOSED: the rule, as it is in force, by which the key watches on; else NULL. */
     const struct rule *then;
+    /* TRACE_WATCHED: the form of the rule that holds the key after the touch; NULL: there is no key
+     * any more. */
+    const struct rule *holder;
     /* TRACE_WATCHED, and with `then`, after the touch: how far the key is, as its rule's form says
      * it ("count() 4 of 5, distinct(check) 2 of 2"), when something in it is next due to change by
      * itself (INT64_MAX: never), and what that is when nothing opens ("the oldest left"); `near` is
@@ -122,8 +125,9 @@ struct trace_touch {
     double near;
 };
 
-/* A timer of a key that watches has run, and no incident opened by it: how the key is now, as in
- * struct trace_touch; `state` is "" where it holds nothing any more. */
+/* A timer of a key that watches has run, and no incident opened by it, or a switch made it one of
+ * another form: how the key is now, as in struct trace_touch; `state` is "" where it holds nothing
+ * any more. */
 struct trace_turn {
     int64_t at_ms;
     struct id128 key;

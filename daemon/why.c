@@ -46,7 +46,7 @@ struct why_rule *why_rule_of(struct why *why, const struct rule *rule)
     memset(of, 0, sizeof(*of));
     of->rule = rule;
     of->opened_ms = of->closed_ms = of->since_ms = of->emptied_ms = INT64_MIN;
-    of->now.ended_ms = of->now.opened_ms = of->now.evicted_ms = INT64_MIN;
+    of->now.ended_ms = of->now.opened_ms = of->now.evicted_ms = of->now.heir_ms = INT64_MIN;
     of->best_share = -1;
     return of;
 }
@@ -479,6 +479,7 @@ bool why_pass(struct why *why)
     if (why->question.subject == WHY_KEY) /* what is listed is waited for, though it never comes */
         why->found = why->found || why_key_opened(why) || why_listed_by(why, NULL) != NULL;
     why_settle_moments(why);
+    why_settle_forms(why);
     why_judge(why);
     return false;
 }

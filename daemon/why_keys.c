@@ -26,10 +26,14 @@ static void watch_key(struct why *why, struct id128 key)
 
 static void note_progress(struct why *why, const struct trace_touch *touch)
 {
-    struct why_rule *of = why_rule_of(why, touch->rule);
+    /* What an alert of a former form still brings is nothing to a key of another. */
+    struct why_rule *of = why_rule_of(why, touch->holder != NULL ? touch->holder : touch->rule);
 
     if (why->question.subject == WHY_EVENT)
         of->watched = of->opened = false; /* the newest touch of the alert says it */
+    if (touch->touch->kind <= TOUCH_REPEAT &&
+        (why->question.subject == WHY_EVENT || why_asks_how_it_stood(why)))
+        why_forms_leave(why, of->rule, touch->touch->key);
     if (why_asks_how_it_stood(why))
         why_note_standing(of, touch);
     if (touch->then != NULL && touch->touch->kind == TOUCH_BEAT && why->question.subject == WHY_KEY)
@@ -143,9 +147,10 @@ static bool follow(struct why *why, const struct trace_touch *touch)
     struct why_rule *of = why_rule_of(why, touch->rule);
 
     follow_former(why, touch);
-    if (!of->watched || of->now.ended_ms != INT64_MIN ||
-        !id128_equal(of->now.key, touch->touch->key) || touch->fate > TRACE_WATCHED ||
-        touch->touch->order.at_ms >= of->now.next_ms)
+    why_forms_touched(why, touch);
+    if ((touch->holder != NULL && touch->holder != touch->rule) || !of->watched ||
+        of->now.ended_ms != INT64_MIN || !id128_equal(of->now.key, touch->touch->key) ||
+        touch->fate > TRACE_WATCHED || touch->touch->order.at_ms >= of->now.next_ms)
         return false;
     if (ends_wait(of, touch)) {
         note_ended(why, of, touch);
@@ -647,6 +652,7 @@ void why_watch_changed(void *self, const struct trace_change *change)
                 of->closed_ms = INT64_MIN;
                 of->best_share = -1; /* it is of before */
                 why_moment_opened(of, change->key, incident);
+                why_forms_opened(why, change);
                 for (size_t i = 0; i < why->per_rule.count; i++)
                     if (is_former_wait(&why->per_rule.at[i], change->rule, change->key))
                         why_moment_opened(&why->per_rule.at[i], change->key, incident);

@@ -24,7 +24,8 @@ static void begin(struct why_rule *of, const struct trace_touch *touch)
 {
     of->watched = true;
     of->now.key = touch->touch->key;
-    of->now.ended_ms = of->now.opened_ms = of->now.evicted_ms = INT64_MIN;
+    of->now.ended_ms = of->now.opened_ms = of->now.evicted_ms = of->now.heir_ms = INT64_MIN;
+    of->now.is_listed = false;
     why_take_state(of, touch);
 }
 
@@ -136,8 +137,11 @@ void why_watch_turned(void *self, const struct trace_turn *turn)
     struct why *why = self;
     struct why_rule *of;
 
-    if (!why_asks_how_it_stood(why) || why_is_too_late(why, turn->at_ms) ||
+    if (why->question.at_ms == INT64_MAX || why_is_too_late(why, turn->at_ms) ||
         why_watched_key(why, turn->key) == NULL || !why_asks_rule(why, turn->rule))
+        return;
+    why_forms_turned(why, turn);
+    if (!why_asks_how_it_stood(why) && turn->rule->form_kind != FORM_EXPECT)
         return;
     of = why_rule_of(why, turn->rule);
     if (!of->watched || !id128_equal(of->now.key, turn->key))
@@ -146,7 +150,8 @@ void why_watch_turned(void *self, const struct trace_turn *turn)
         of->emptied_ms = turn->at_ms;
         return;
     }
-    of->now.at_ms = turn->at_ms;
+    if (turn->rule->form_kind != FORM_EXPECT) /* of that it is the last sign of life */
+        of->now.at_ms = turn->at_ms;
     of->now.next_ms = turn->next_ms;
     of->now.near = turn->near;
     snprintf(of->now.state, sizeof(of->now.state), "%s", turn->state);

@@ -7,6 +7,7 @@
  *   why_enrich.c   what enrich steps did to events
  *   why_keys.c     the keys of rules, and their incidents
  *   why_moment.c   how near a key came to firing
+ *   why_forms.c    which form of a rule a key stands in
  *   why_listed.c   keys of which no event came, that rules list, or do not
  *   why_told.c     who is told of the incidents
  *   why_notes.c    notes, kept within a bound
@@ -86,11 +87,16 @@ struct why_alert {
 struct why_moment {
     struct id128 key;
     int64_t at_ms, next_ms;
+    bool is_listed; /* by a rule that lists it from at_ms on; no sign of life came since */
     double near;
     char state[300];
     char waits[160];  /* what the key's timer did at next_ms, when nothing had come before */
     int64_t ended_ms; /* when something came that ended it; INT64_MIN: nothing */
     char ended[400];
+    /* Another form of the rule had the key since it ended, and opened this with the alert that is
+     * asked for; INT64_MIN: it did not. */
+    struct id128 heir_id;
+    int64_t heir_ms;
     /* The first incident of the key since then, and the first time that it went at the bound;
      * INT64_MIN: none. */
     struct id128 opened_id;
@@ -422,6 +428,19 @@ void why_settle_moments(struct why *why);
 
 /* The part of the threshold that `now` has reached, with what it waits for: from 0 to 1. */
 double why_share(const struct why *why, const struct why_rule *of);
+
+/* --- why_forms.c ------------------------------------------------------------------------- */
+
+/* The touch's form holds the key: what another form of the rule had counted there is let go. */
+void why_forms_touched(struct why *why, const struct trace_touch *touch);
+/* An incident opens by a form to which another has let go of the alert that is asked for. */
+void why_forms_opened(struct why *why, const struct trace_change *change);
+/* Other forms of the rule have no part in how the key stands. */
+void why_forms_leave(struct why *why, const struct rule *rule, struct id128 key);
+/* A key that stands in another form goes over to the turn's. */
+void why_forms_turned(struct why *why, const struct trace_turn *turn);
+/* With --at: absences that a former form waited for are told by the form in force then. */
+void why_settle_forms(struct why *why);
 
 /* --- why_listed.c ------------------------------------------------------------------------ */
 

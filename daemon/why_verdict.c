@@ -138,6 +138,10 @@ static void say_outcome(struct why *why, const struct why_rule *of)
     } else if (of->now.ended_ms != INT64_MIN) {
         say(why, "; %s", of->now.ended);
         say_time(why, " at ", of->now.ended_ms);
+        if (of->now.heir_ms != INT64_MIN) {
+            say_incident(why, "; its alert is in incident ", of->now.heir_id);
+            say_time(why, ", which opened at ", of->now.heir_ms);
+        }
     } else if (of->now.evicted_ms != INT64_MIN && of->now.evicted_ms < of->now.next_ms) {
         say(why, "; then the key was evicted, the rule had more than max_keys");
     } else if (let_go(why, of->rule) != NULL && say_former(why, of)) {
@@ -165,7 +169,11 @@ static void say_watched(struct why *why, const struct why_rule *of)
     }
     say(why, "rule %s: %s", of->rule->id,
         of->now.state[0] != '\0' ? of->now.state : "it was counted");
-    say_time(why, of->rule->form_kind == FORM_EXPECT ? ", one came at " : " at ", of->now.at_ms);
+    say_time(why,
+             of->now.is_listed                    ? ", and lists this key since "
+             : of->rule->form_kind == FORM_EXPECT ? ", one came at "
+                                                  : " at ",
+             of->now.at_ms);
     say_outcome(why, of);
 }
 
@@ -627,8 +635,7 @@ static const struct why_rule *waits_since(const struct why *why, const struct wh
 {
     for (size_t i = 0; i < why->per_rule.count; i++) {
         const struct why_rule *other = &why->per_rule.at[i];
-        if (other->watched && (other == of || (other->rule->form_kind == FORM_EXPECT &&
-                                               strcmp(other->rule->id, of->rule->id) == 0 &&
+        if (other->watched && (other == of || (strcmp(other->rule->id, of->rule->id) == 0 &&
                                                other->now.at_ms >= of->closed_ms)))
             return other;
     }

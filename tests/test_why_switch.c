@@ -20,10 +20,10 @@ static const struct put story[] = {
     /* 4 */ {5500, "h/e", "new", ""},  {0, NULL, NULL, NULL},
 };
 
-/* What is asked of the story, under the rules `before` and then `after`: the verdict, and what a
- * person reads as a whole. Both are freed by the caller. */
-static char *asked_of(const struct put *puts, const char *before, const char *after,
-                      const char *asked, const char *rule, char **text)
+/* What is asked of the story, as it stood at `at_ms` (0: in the end), under the rules `before` and
+ * then `after`: the verdict, and what a person reads as a whole. Both are freed by the caller. */
+static char *asked_at(const struct put *puts, const char *before, const char *after,
+                      const char *asked, const char *rule, int64_t at_ms, char **text)
 {
     struct bench *bench = bench_of(before, puts);
     struct rule_set *sets[2] = {bench->rules, NULL};
@@ -40,6 +40,8 @@ static char *asked_of(const struct put *puts, const char *before, const char *af
                          : why_ask_incident(asked, &question, &err),
                      0);
     question.rule = rule;
+    if (at_ms != 0)
+        question.at_ms = BENCH_T0 + at_ms;
     bench->config.recovery = (struct engine_recovery){.switch_ms = &switch_ms, .switch_count = 1};
     why = why_create_over(&question, sets, 2, &bench->config, &err);
     if (why == NULL)
@@ -53,6 +55,13 @@ static char *asked_of(const struct put *puts, const char *before, const char *af
     bench_destroy(bench);
     rule_set_destroy(sets[1]);
     return said;
+}
+
+/* The same of all that came. */
+static char *asked_of(const struct put *puts, const char *before, const char *after,
+                      const char *asked, const char *rule, char **text)
+{
+    return asked_at(puts, before, after, asked, rule, 0, text);
 }
 
 static char *asked_over(const char *before, const char *after, const char *asked, const char *rule,
@@ -314,6 +323,108 @@ static void an_incident_of_a_rule_that_is_gone_names_the_reload(void **state)
     }
 }
 
+#define HOLD(time)                                                                                 \
+    "rules:\n- id: holds\n  where: check == \"link\"\n  by: [host]\n  window: open\n  for: " time  \
+    "\n  when: count() >= 1\n  incident: {title: t}\n  close: cleared()\n"
+#define LISTS(every) ALIVE(every ", keys: [{host: h}]")
+#define TWO(count) "rules:\n" PAIR("disks", "link", count, "")
+
+/* Rules are switched at 4 s. A window stays what it was until the next event of its key; an absence
+ * is waited for by the rule in force. */
+static void with_at_a_key_stands_in_the_form_that_holds_it(void **state)
+{
+    static const struct put held[] = {{2000, "h/a", "link", ""},
+                                      {8000, "h/a", "link", ""},
+                                      {60000, "end", "end", ""},
+                                      {0, NULL, NULL, NULL}};
+    static const struct put silent[] = {
+        {1000, "h/a", "new", ""}, {60000, "end", "end", ""}, {0, NULL, NULL, NULL}};
+    static const struct put heard[] = {{1000, "h/a", "new", ""},
+                                       {5000, "h/a", "new", ""},
+                                       {60000, "end", "end", ""},
+                                       {0, NULL, NULL, NULL}};
+    static const struct put closed[] = {{1000, "h/a", "link", ""},
+                                        {1500, "h/b", "link", ""},
+                                        {5000, "h/a", "link", BENCH_CLEAR},
+                                        {5000, "h/b", "link", BENCH_CLEAR},
+                                        {7000, "h/c", "link", ""},
+                                        {60000, "end", "end", ""},
+                                        {0, NULL, NULL, NULL}};
+    static const struct {
+        const char *name;
+        const struct put *puts;
+        const char *before, *after, *asked;
+        int64_t at_ms;
+        const char *verdict;
+    } rows[] = {
+        {"for, before its next event", held, HOLD("10s"), HOLD("20s"), "host=h", 7000,
+         "rule holds: count() 1 of 1: when holds, and has to for 10s at " T
+         "42.000Z; by itself it stays so until " T "52.000Z"},
+        {"for, behind it", held, HOLD("10s"), HOLD("20s"), "host=h", 11000,
+         "rule holds: count() 1 of 1: when holds, and has to for 20s at " T
+         "48.000Z; by itself it stays so until 2001-09-09T01:47:08.000Z"},
+        {"for, when the former time was over", held, HOLD("10s"), HOLD("20s"), "host=h", 13000,
+         "rule holds: count() 1 of 1: when holds, and has to for 20s at " T
+         "48.000Z; by itself it stays so until 2001-09-09T01:47:08.000Z"},
+        {"for, of the later event", held, HOLD("10s"), HOLD("20s"), "t/0/1", 13000,
+         "rule holds: count() 1 of 1: when holds, and has to for 20s at " T
+         "48.000Z; by itself it stays so until 2001-09-09T01:47:08.000Z"},
+        {"for, of the earlier event", held, HOLD("10s"), HOLD("15s"), "t/0/0", 0,
+         "rule holds: count() 1 of 1: when holds, and has to for 10s at " T
+         "42.000Z; the rule was changed by the reload at " T
+         "44.000Z, and the next event, h/a link, let go of it at " T
+         "48.000Z; its alert is in incident #, which opened at 2001-09-09T01:47:03.000Z"},
+        {"a window, behind its next event", held, TWO("5"), TWO("3"), "host=h", 9000,
+         "rule disks: count() 1 of 3 at " T "48.000Z; by itself it stays so until " T "58.000Z"},
+        {"a window of fewer than before", held, TWO("2"), TWO("9"), "host=h", 9000,
+         "rule disks: count() 1 of 9 at " T "48.000Z; by itself it stays so until " T "58.000Z"},
+        {"a window behind a former incident", closed, HOLD("1ms"), HOLD("30s"), "host=h", 9000,
+         "incident # of rule holds was open from " T "41.001Z to " T
+         "45.000Z; since then, rule holds: count() 1 of 1: when holds, and has to for 30s at " T
+         "47.000Z; by itself it stays so until 2001-09-09T01:47:17.000Z"},
+        {"an absence, before the switch", silent, ALIVE("8s"), ALIVE("20s"), "host=h", 3000,
+         "rule alive: expects an event every 8s, one came at " T
+         "41.000Z; by itself it stays so until " T "49.000Z"},
+        {"an absence, behind it", silent, ALIVE("8s"), ALIVE("20s"), "host=h", 5000,
+         "rule alive: expects an event every 20s, one came at " T
+         "41.000Z; by itself it stays so until 2001-09-09T01:47:01.000Z"},
+        {"an absence, of its event", silent, ALIVE("8s"), ALIVE("20s"), "t/0/0", 5000,
+         "rule alive: expects an event every 20s, one came at " T
+         "41.000Z; by itself it stays so until 2001-09-09T01:47:01.000Z"},
+        {"an absence, when the former time was over", silent, ALIVE("8s"), ALIVE("20s"), "host=h",
+         15000,
+         "rule alive: expects an event every 20s, one came at " T
+         "41.000Z; by itself it stays so until 2001-09-09T01:47:01.000Z"},
+        {"an absence that is missed sooner", silent, ALIVE("8s"), ALIVE("2s"), "host=h", 5000,
+         "rule alive: expects an event every 2s, one came at " T
+         "41.000Z; by itself it stays so until " T "49.000Z"},
+        {"an absence, behind its next event", heard, ALIVE("8s"), ALIVE("20s"), "host=h", 6000,
+         "rule alive: expects an event every 20s, one came at " T
+         "45.000Z; by itself it stays so until 2001-09-09T01:47:05.000Z"},
+        {"a listed key", silent, LISTS("8s"), LISTS("20s"), "host=h", 5000,
+         "rule alive: expects an event every 20s, and lists this key since " T
+         "44.000Z; by itself it stays so until 2001-09-09T01:47:04.000Z"},
+        {"a listed key, behind its next event", heard, LISTS("8s"), LISTS("20s"), "host=h", 6000,
+         "rule alive: expects an event every 20s, one came at " T
+         "45.000Z; by itself it stays so until 2001-09-09T01:47:05.000Z"},
+    };
+    size_t wrong = 0;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        char *text, plain[2000];
+        char *said = asked_at(rows[i].puts, rows[i].before, rows[i].after, rows[i].asked, NULL,
+                              rows[i].at_ms, &text);
+        without_ids(said, plain, sizeof(plain));
+        if (strcmp(plain, rows[i].verdict) != 0)
+            print_error("%s:\n  %s\nnot\n  %s\n", rows[i].name, plain, rows[i].verdict);
+        wrong += strcmp(plain, rows[i].verdict) != 0;
+        free(said);
+        free(text);
+    }
+    assert_int_equal(wrong, 0);
+}
+
 /* ---- the shelf ---- */
 
 static struct id128 id_of(uint64_t n)
@@ -458,6 +569,7 @@ int main(void)
         cmocka_unit_test(a_key_whose_incident_ends_behind_a_reload_is_told_by_the_rule_in_force),
         cmocka_unit_test(a_key_that_nobody_waits_for_behind_its_incident_is_told_as_such),
         cmocka_unit_test(an_incident_of_a_rule_that_is_gone_names_the_reload),
+        cmocka_unit_test(with_at_a_key_stands_in_the_form_that_holds_it),
         cmocka_unit_test(the_shelf_gives_back_the_files_of_a_set),
         cmocka_unit_test(the_shelf_keeps_a_set_for_an_hour),
         cmocka_unit_test(the_shelf_is_bounded_in_number_and_bytes),
