@@ -7,6 +7,17 @@
 #include "correlate/part.h"
 #include "ingest/intake_source.h"
 
+/* Whether it had records since the last round. A start that goes on from the R of the run before
+ * reads again what that R knew of: it does not take R back to the time of those records. */
+static bool reads_what_is_new(const struct engine *engine, const struct part *part,
+                              uint64_t records)
+{
+    /* relaxed: a bit old is fine, as it is for M. */
+    return records != part->records_at_seal &&
+           (!engine->r_settled || part->read_until == INT64_MIN ||
+            atomic_load_explicit(&part->seen_offset, memory_order_relaxed) > part->read_until);
+}
+
 /*
  * One seal round. R is the least M of the partitions that had records since the last
  * round and are not far behind; without any it goes on from the last R by the
@@ -23,6 +34,10 @@
  * there was nothing to read. A record behind a proof settles R the other way, for good: it shows
  * what time the input has, which may well be an hour behind. Until it is settled R is not
  * journaled: a start after a crash of before then is a first one still.
+ *
+ * The first seal of all waits for something to go by, a record or that all has been read: else
+ * an empty partition, which answers at once, would be sealed at the clock, and with it R, before
+ * the first record of a backlog is here.
  */
 static void take_clock(struct engine *engine, uint64_t proof_ns)
 {
@@ -76,7 +91,7 @@ void seal_round(struct engine *engine, uint64_t now_ns)
             continue;
         uint64_t records = atomic_load_explicit(&part->seen_records, memory_order_relaxed);
         int64_t max_c = atomic_load_explicit(&part->seen_max_c, memory_order_relaxed);
-        bool is_new = records != part->records_at_seal, is_backlog = part->proof_used == 0;
+        bool is_new = reads_what_is_new(engine, part, records), is_backlog = part->proof_used == 0;
         if (is_new && max_c != INT64_MIN && max_c >= far_behind) {
             least = max_c < least ? max_c : least;
             engine->r_settled |= !is_backlog;
@@ -106,6 +121,8 @@ void seal_round(struct engine *engine, uint64_t now_ns)
     atomic_store_explicit(&engine->shown_r_ms, engine->r_ms, memory_order_relaxed);
     if (!readable)
         return; /* T9: with no reachable input nothing closes */
+    if (!engine->r_used && reference == INT64_MIN && least == INT64_MAX && !all_read)
+        return;
     for (unsigned i = 0; i < count; i++) {
         struct part *part = engine->parts[i];
         if (!part_is_member(part))

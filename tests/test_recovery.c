@@ -464,6 +464,32 @@ static void a_first_start_goes_on_as_a_first_start(void **state)
     bench_destroy(bench);
 }
 
+/* T4: what is read again was there before the start, and does not take R back to its time: timers
+ * would be late by the time that the daemon was away, up to B, until the next record. */
+static void what_is_read_again_leaves_time_where_it_is(void **state)
+{
+    struct bench *bench = begin(1);
+    struct kept_run run;
+
+    (void)state;
+    bench_start(bench);
+    bench_settle(bench);
+    bench_pass(bench, 1000, 20);
+    for (int i = 0; i < FEEDS; i++)
+        bench_put(bench->feed[i], now_of(bench), "r1", "down", "");
+    bench_settle(bench);
+    bench_pass(bench, 1000, 20);
+    run = keep(bench);
+    go_on(bench, &run.last, run.marks, run.log, 3000);
+    bench_pass(bench, 300, 20);
+    assert_in_range(engine_watermark(bench->engine) - BENCH_T0, now_of(bench) - 1000,
+                    now_of(bench));
+    bench_stop(bench);
+    free(run.log);
+    free(run.marks);
+    bench_destroy(bench);
+}
+
 static int64_t short_at, short_read;
 static size_t short_count;
 
@@ -726,6 +752,7 @@ int main(void)
         cmocka_unit_test(what_cannot_be_read_meanwhile_is_not_sealed_on),
         cmocka_unit_test(time_goes_on_from_where_it_was),
         cmocka_unit_test(a_first_start_goes_on_as_a_first_start),
+        cmocka_unit_test(what_is_read_again_leaves_time_where_it_is),
         cmocka_unit_test(rules_are_switched_again_where_they_were),
         cmocka_unit_test(a_partition_that_lost_records_is_told_of),
         cmocka_unit_test(X5_what_is_read_otherwise_from_here_on_was_told_as_before),

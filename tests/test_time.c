@@ -392,6 +392,31 @@ static void T4_the_clock_takes_over_when_the_whole_backlog_has_been_read(void **
     bench_destroy(bench);
 }
 
+/* An empty partition answers before the first record of the other's backlog has come: it is not
+ * sealed at the clock, which R could not leave any more. */
+static void T4_an_empty_partition_is_not_sealed_ahead_of_a_backlog(void **state)
+{
+    (void)state;
+    struct bench *bench = live_bench();
+    struct bench_feed *a = bench_feed(bench, "t", 0), *b = bench_feed(bench, "t", 1);
+
+    bench_answers_set(b, false);
+    bench_start(bench);
+    bench_settle(bench);
+    bench_pass(bench, 200, 10);
+    bench_put(b, -3600000, "b", "down", "");
+    bench_settle(bench);
+    bench_answers_set(b, true);
+    bench_pass(bench, 1000, 10);
+    bench_put(b, 1000 - 3600000, "b", "down", "");
+    bench_settle(bench);
+    bench_pass(bench, 1000, 10);
+    assert_in_range(bench_passed(bench, a) + 3600000, 1000 - 500, 2300 - 500);
+    bench_stop(bench);
+    assert_int_equal(bench->counters.late_by_seal, 0);
+    bench_destroy(bench);
+}
+
 /* An input whose clock is an hour behind N shows it by records that come while it is read: R is
  * theirs, however long they have paused. */
 static void T4_what_comes_behind_a_proof_says_what_time_the_input_has(void **state)
@@ -971,6 +996,7 @@ int main(void)
         cmocka_unit_test(T4_old_records_in_a_quiet_topic_close_with_the_clock),
         cmocka_unit_test(T4_behind_a_backlog_without_successors_the_clock_takes_over),
         cmocka_unit_test(T4_the_clock_takes_over_when_the_whole_backlog_has_been_read),
+        cmocka_unit_test(T4_an_empty_partition_is_not_sealed_ahead_of_a_backlog),
         cmocka_unit_test(T4_what_comes_behind_a_proof_says_what_time_the_input_has),
         cmocka_unit_test(T4_a_process_stopped_for_an_hour_closes_nothing),
         cmocka_unit_test(T4_an_old_answer_proves_time_only_up_to_itself),
