@@ -141,14 +141,68 @@ static void read_matchers(struct alertmanager *am, struct route *route)
         enum matcher_sign sign;
     } maps[] = {{"match", MATCHER_EQUAL}, {"match_re", MATCHER_PATTERN}};
     const struct yaml_node *list = yaml_node_find(route->node, "matchers");
+    const struct matcher *last;
 
     for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]); i++) {
         const struct yaml_node *map = yaml_node_find(route->node, maps[i].key);
-        if (!matchers_read_map(am->work, map, maps[i].sign, route->construct, &route->matchers))
+        last = route->matchers.last;
+        if (!matchers_read_map(am->work, map, maps[i].sign, route->construct, &route->matchers) ||
+            !alertmanager_route_takes(am, route, last))
             alertmanager_route_spoil(am, route, map, true);
     }
-    if (!matchers_read(am->work, list, route->construct, &route->matchers))
+    last = route->matchers.last;
+    if (!matchers_read(am->work, list, route->construct, &route->matchers) ||
+        !alertmanager_route_takes(am, route, last))
         alertmanager_route_spoil(am, route, list, true);
+}
+
+static bool add_by(struct alertmanager *am, struct route *route, const struct yaml_node *node,
+                   const char *field)
+{
+    for (uint32_t i = 0; i < route->by_count; i++)
+        if (strcmp(route->by[i], field) == 0)
+            return true;
+    if (strcmp(field, "tenant") == 0)
+        return true;
+    if (route->by_count == ROUTE_BY_MAX) {
+        import_find(am->work, node->span, IMPORT_LEFT_OUT, route->construct,
+                    "a key takes %d labels beside the tenant", ROUTE_BY_MAX);
+        return false;
+    }
+    route->by[route->by_count++] = field;
+    return true;
+}
+
+static bool read_by(struct alertmanager *am, struct route *route)
+{
+    const struct yaml_node *list = route->group_by, *node;
+
+    if (list == NULL)
+        return true;
+    for (node = list->kind == YAML_LIST ? list->first : list; node != NULL;
+         node = list->kind == YAML_LIST ? node->next : NULL) {
+        struct import_target target;
+        if (node->kind != YAML_SCALAR || node->text.len == 0) {
+            import_find(am->work, node->span, IMPORT_LEFT_OUT, route->construct,
+                        "group_by is a list of labels");
+            return false;
+        }
+        if (text_equals(node->text, "...")) { /* every alert by itself */
+            if (!add_by(am, route, node, "check") || !add_by(am, route, node, "resource") ||
+                !add_by(am, route, node, "dedup_key"))
+                return false;
+            continue;
+        }
+        target = import_map_label(am->work->input->map, node->text, &am->work->pool);
+        if (target.kind == TARGET_VALUE || strcmp(target.text, "message") == 0) {
+            import_find(am->work, node->span, IMPORT_LEFT_OUT, route->construct,
+                        "%.80s is mapped to %s, which makes no key", node->text.at, target.text);
+            return false;
+        }
+        if (!add_by(am, route, node, target.text))
+            return false;
+    }
+    return true;
 }
 
 /* The tree is at most as deep as YAML may be nested. */
@@ -188,6 +242,8 @@ static void read_route(struct alertmanager *am, const struct yaml_node *node, st
     read_settings(am, route);
     alertmanager_route_keys(am, route);
     read_matchers(am, route);
+    if (!read_by(am, route))
+        alertmanager_route_spoil(am, route, route->group_by, false);
     children = yaml_node_find(node, "routes");
     if (children != NULL && children->kind == YAML_SCALAR && children->text.len == 0)
         children = NULL;
@@ -245,57 +301,6 @@ static struct expr *route_expr(struct alertmanager *am, const struct route *rout
          child = child->next)
         expr = without(am, route, child, expr, build);
     return expr;
-}
-
-/* ---- by ---- */
-
-static bool add_by(struct alertmanager *am, struct route *route, const struct yaml_node *node,
-                   const char *field)
-{
-    for (uint32_t i = 0; i < route->by_count; i++)
-        if (strcmp(route->by[i], field) == 0)
-            return true;
-    if (strcmp(field, "tenant") == 0)
-        return true;
-    if (route->by_count == ROUTE_BY_MAX) {
-        import_find(am->work, node->span, IMPORT_LEFT_OUT, route->construct,
-                    "a key takes %d labels beside the tenant", ROUTE_BY_MAX);
-        return false;
-    }
-    route->by[route->by_count++] = field;
-    return true;
-}
-
-static bool read_by(struct alertmanager *am, struct route *route)
-{
-    const struct yaml_node *list = route->group_by, *node;
-
-    if (list == NULL)
-        return true;
-    for (node = list->kind == YAML_LIST ? list->first : list; node != NULL;
-         node = list->kind == YAML_LIST ? node->next : NULL) {
-        struct import_target target;
-        if (node->kind != YAML_SCALAR || node->text.len == 0) {
-            import_find(am->work, node->span, IMPORT_LEFT_OUT, route->construct,
-                        "group_by is a list of labels");
-            return false;
-        }
-        if (text_equals(node->text, "...")) { /* every alert by itself */
-            if (!add_by(am, route, node, "check") || !add_by(am, route, node, "resource") ||
-                !add_by(am, route, node, "dedup_key"))
-                return false;
-            continue;
-        }
-        target = import_map_label(am->work->input->map, node->text, &am->work->pool);
-        if (target.kind == TARGET_VALUE || strcmp(target.text, "message") == 0) {
-            import_find(am->work, node->span, IMPORT_LEFT_OUT, route->construct,
-                        "%.80s is mapped to %s, which makes no key", node->text.at, target.text);
-            return false;
-        }
-        if (!add_by(am, route, node, target.text))
-            return false;
-    }
-    return true;
 }
 
 /* ---- the rule ---- */
@@ -480,8 +485,6 @@ static void convert_route(struct alertmanager *am, struct route *route)
                            lost->construct, lost->bad));
         return;
     }
-    if (!read_by(am, route))
-        return;
     /* Each route excludes all before it: what is written grows with their square. */
     if (am->condition_bytes > CONDITION_BYTES_MAX) {
         refuse(am, route, "the conditions of the routes before it pass 1 MiB together");

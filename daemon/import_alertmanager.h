@@ -19,6 +19,7 @@ enum { ROUTES_MAX = 1000, ROUTE_BY_MAX = 7, CONDITION_BYTES_MAX = 1 << 20 };
 struct route_oddity {
     const struct yaml_node *node;
     const char *why;
+    const char *then; /* one more sentence, where the route becomes a rule; "": none */
     const struct route_oddity *next;
 };
 
@@ -60,6 +61,11 @@ struct alertmanager {
 
 /* Reads `continue`, and finds the keys that are not known. */
 void alertmanager_route_keys(struct alertmanager *am, struct route *route);
+
+/* Whether the engine takes the route's matchers behind `last` (NULL: all), each by itself; false
+ * with findings. Words are texts of any kind and are not shown to it unless they are long. */
+bool alertmanager_route_takes(struct alertmanager *am, const struct route *route,
+                              const struct matcher *last);
 
 /* Of a route that cannot be a rule because of a node, of which a finding tells. */
 void alertmanager_route_spoil(struct alertmanager *am, struct route *route,

@@ -10,12 +10,18 @@
  *   matchers; nothing that       what it takes is not known: no rule, and none of what is below it
  *   is like a key
  *
+ * A matcher that the engine does not take is like one that cannot be read: its negation would be a
+ * part of every route behind it and above it, and leave them out as well.
+ *
  * What a route without a rule would have taken goes to those who would not have got it, and each of
  * them says so: of two teams one too many is told, and not none.
  */
 #include "base/nearest.h"
 #include "daemon/import_alertmanager.h"
 #include "rules/fields.h"
+
+/* A label and its value up to here are texts that the engine takes. */
+enum { PLAIN_BYTES = 200 };
 
 enum role { ROLE_TAKES, ROLE_CHILDREN, ROLE_GOES_ON, ROLE_TELLS };
 
@@ -76,11 +82,11 @@ void alertmanager_route_spoil(struct alertmanager *am, struct route *route,
 }
 
 static void add_odd(struct alertmanager *am, struct route *route, const struct yaml_node *node,
-                    const char *why)
+                    const char *why, const char *then)
 {
     struct route_oddity *odd = import_pool_alloc(&am->work->pool, sizeof(*odd));
 
-    *odd = (struct route_oddity){node, why, route->odd};
+    *odd = (struct route_oddity){node, why, then, route->odd};
     route->odd = odd;
 }
 
@@ -91,7 +97,7 @@ void alertmanager_route_keys(struct alertmanager *am, struct route *route)
     if (goes_on != NULL && !import_read_bool(goes_on, &route->goes_on)) {
         route->goes_on = true;
         add_odd(am, route, goes_on,
-                "continue is true or false; the routes behind it get what it gets, too");
+                "continue is true or false; the routes behind it get what it gets, too", "");
     }
     for (const struct yaml_node *node = route->node->first; node != NULL; node = node->next) {
         struct text key = node->key->text;
@@ -107,11 +113,10 @@ void alertmanager_route_keys(struct alertmanager *am, struct route *route)
         if (role == ROLE_TELLS || role == ROLE_GOES_ON) {
             route->goes_on = route->goes_on || role == ROLE_GOES_ON;
             add_odd(am, route, node,
-                    import_name(am->work, "its key %.80s is not known%s%s", key.at, hint,
-                                role == ROLE_TELLS
-                                    ? " Its rule is made as if it were not there"
-                                    : " Its rule is made, and the routes behind it get what it "
-                                      "gets, too"));
+                    import_name(am->work, "its key %.80s is not known%s", key.at, hint),
+                    role == ROLE_TELLS
+                        ? " Its rule is made as if it were not there"
+                        : " Its rule is made, and the routes behind it get what it gets, too");
             continue;
         }
         import_find(am->work, node->key->span, IMPORT_LEFT_OUT, route->construct,
@@ -119,6 +124,52 @@ void alertmanager_route_keys(struct alertmanager *am, struct route *route)
         /* The root takes everything. */
         alertmanager_route_spoil(am, route, node, role == ROLE_TAKES && route->parent != NULL);
     }
+}
+
+/* ---- matchers ---- */
+
+/* What the engine does not take of one route would take along all those that exclude what it gets.
+ */
+static bool is_condition(struct alertmanager *am, const struct route *route, struct matcher one)
+{
+    struct expr_build build = {.pool = &am->work->scratch};
+    struct matchers alone = {&one, &one};
+    struct import_text text = {NULL, 0, 0};
+    const char *why = "";
+    struct expr *expr;
+    bool is_good;
+
+    one.next = NULL;
+    expr = matchers_expr(am->work, &alone, MATCHER_ON_EVENTS, route->construct, &build);
+    if (expr == NULL)
+        return false; /* told there */
+    if (build.is_full)
+        why = "its conditions pass the 16 KiB of an expression";
+    import_text_put(&text, "rules:\n  - id: p\n    where: |\n      ");
+    expr_print(expr, &text, 6);
+    import_text_put(&text, "\n    window: open\n    when: count() >= 1\n"
+                           "    incident: {title: t}\n    close: cleared()\n");
+    is_good = !build.is_full && import_is_taken(am->work, text.at, text.bytes, &why);
+    if (!is_good)
+        import_find(am->work, one.span, IMPORT_LEFT_OUT, route->construct, "%s%s",
+                    build.is_full ? "" : "this tocsin does not take what it would become: ", why);
+    import_text_release(&text);
+    return is_good;
+}
+
+bool alertmanager_route_takes(struct alertmanager *am, const struct route *route,
+                              const struct matcher *last)
+{
+    bool are_good = true;
+
+    for (const struct matcher *m = last != NULL ? last->next : route->matchers.first; m != NULL;
+         m = m->next)
+        if (m->sign >= MATCHER_PATTERN || m->label.len + m->value.len > PLAIN_BYTES ||
+            import_map_label(am->work->input->map, m->label, &am->work->scratch).kind ==
+                TARGET_VALUE)
+            are_good = is_condition(am, route, *m) && are_good;
+    import_scratch_reset(am->work);
+    return are_good;
 }
 
 /* ---- who depends on whom ---- */
@@ -159,8 +210,8 @@ void alertmanager_route_tell(struct alertmanager *am, const struct route *route)
 
     for (const struct route_oddity *odd = route->odd; odd != NULL; odd = odd->next)
         import_find(am->work, odd->node->key->span,
-                    route->id != NULL ? IMPORT_DIFFERS : IMPORT_IGNORED, route->construct, "%s",
-                    odd->why);
+                    route->id != NULL ? IMPORT_DIFFERS : IMPORT_IGNORED, route->construct, "%s%s",
+                    odd->why, route->id != NULL ? odd->then : "");
     if (other != NULL)
         import_find(am->work, route->node->span, IMPORT_DIFFERS, route->construct,
                     "it gets what the %s would have taken, of which no rule is made because of %s",

@@ -235,6 +235,34 @@ static void a_key_that_is_not_known_costs_what_depends_on_it(void **state)
          "true",
          {"differs: route to \"r\": it gets what the route to \"s\" would have taken, of which no "
           "rule is made because of matchers at 1:45"}},
+        /* what tocsin does not take of one route would be a part of all others */
+        {"{receiver: r, routes: [{receiver: s, matchers: ['a=~\"[z\"']}, {receiver: t, matchers: "
+         "[c=d]}]}",
+         "am-r am-t",
+         "labels.c == \"d\"",
+         {"1:57: left out: route to \"s\": this tocsin does not take what it would become: the "
+          "class "
+          "has no end",
+          "differs: route to \"t\": it gets what the route to \"s\" would have taken, of which no "
+          "rule is made because of matchers at 1:45",
+          "differs: route to \"r\": it gets what"}},
+        {"{receiver: r, reciever: x, routes: [{receiver: s, match_re: {a: '[z'}}]}",
+         "am-r",
+         "true",
+         {"left out: route to \"s\": this tocsin does not take what it would become",
+          "differs: route to \"r\": its key reciever is not known; did you mean \"receiver\"? Its "
+          "rule",
+          "differs: route to \"r\": it gets what"}},
+        {"{receiver: r, routes: [{receiver: s, matchers: [a=b], group_by: [a, b, c, d, e, f, g, "
+         "h], "
+         "routes: [{receiver: u, matchers: [x=y], group_by: [a]}]}, {receiver: t, matchers: "
+         "[c=d]}]}",
+         "am-r am-u am-t",
+         "labels.c == \"d\"",
+         {"left out: route to \"s\": a key takes 7 labels beside the tenant",
+          "differs: route to \"t\": it gets what the route to \"s\" would have taken, of which no "
+          "rule is made because of group_by at 1:62",
+          "differs: route to \"r\": it gets what"}},
         {"{receiver: r, colour: red, routes: [{receiver: s, matchers: [a=b]}]}",
          "am-s",
          "labels.a == \"b\"",
@@ -246,7 +274,7 @@ static void a_key_that_is_not_known_costs_what_depends_on_it(void **state)
         char text[300], kept[200] = "", where[500] = "";
         struct imported got;
         snprintf(text, sizeof(text), "route: %s\n", rows[i].route);
-        import_text_with(&got, text, NULL, false);
+        import_text_with(&got, text, NULL, true);
         for (size_t e = 0; e < got.result.entry_count; e++) {
             size_t used = strlen(kept);
             snprintf(kept + used, sizeof(kept) - used, "%s%s", e > 0 ? " " : "",
@@ -263,6 +291,21 @@ static void a_key_that_is_not_known_costs_what_depends_on_it(void **state)
         assert_entries_load(&got);
         imported_release(&got);
     }
+}
+
+/* A number is no text, so what the route takes cannot be said. */
+static void a_matcher_of_a_number_costs_its_route(void **state)
+{
+    struct imported got;
+
+    (void)state;
+    import_text_with(&got, "route: {receiver: r, routes: [{receiver: s, matchers: [a=b]}]}\n",
+                     "labels: {a: value}\n", true);
+    assert_true(has_finding(&got, "left out: route to \"s\": a is no text here"));
+    assert_true(has_finding(&got, "differs: route to \"r\": it gets what the route to \"s\" would "
+                                  "have taken, of which no rule is made because of matchers at"));
+    assert_int_equal(got.result.entry_count, 1);
+    imported_release(&got);
 }
 
 /* A route waits as its parent does, where it says nothing. */
@@ -487,6 +530,14 @@ static void of_a_route_that_is_left_out_it_is_not_told_that_its_rule_is_made(voi
     assert_true(has_finding(&got, "left out: route to \"none\""));
     assert_false(has_finding(&got, "is made all the same"));
     imported_release(&got);
+
+    import_text_with(&got, "route: {receiver: duty, reciever: x, group_by: [{a: b}]}\n", NULL,
+                     true);
+    assert_true(has_finding(&got, "left out: route to \"duty\": group_by is a list of labels"));
+    assert_true(has_finding(&got, "ignored: route to \"duty\": its key reciever is not known; did "
+                                  "you mean \"receiver\"?"));
+    assert_false(has_finding(&got, "Its rule is made"));
+    imported_release(&got);
 }
 
 /* A receiver without a channel, and one of the usual name where none are listed. */
@@ -679,6 +730,7 @@ int main(void)
         cmocka_unit_test(matchers_become_conditions),
         cmocka_unit_test(each_alert_goes_where_alertmanager_sends_it),
         cmocka_unit_test(a_key_that_is_not_known_costs_what_depends_on_it),
+        cmocka_unit_test(a_matcher_of_a_number_costs_its_route),
         cmocka_unit_test(durations_are_inherited_and_have_units),
         cmocka_unit_test(a_map_names_teams_and_fields),
         cmocka_unit_test(the_engine_has_every_construct),
