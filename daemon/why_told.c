@@ -150,7 +150,7 @@ bool why_watch_op(void *self, const struct op *op)
     const struct incident *incident = op->incident;
     const char *sink = why->config->sink_names[op->sink];
 
-    if (why_watches_incident(why, incident->id)) {
+    if (why_watches_incident(why, incident->id) && !why_is_too_late(why, incident->at_ms)) {
         const struct change_lines lines = lines_of(why, incident);
         if (lines.op != NULL) {
             char *text = why_format("%s, %s", lines.op->text, sink);

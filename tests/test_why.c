@@ -534,6 +534,32 @@ static void a_mute_behind_the_telling_takes_nothing_back(void **state)
     }
 }
 
+/* The close comes behind the time that is asked about, and so does who was told of it. */
+static void what_sinks_were_told_later_does_not_count(void **state)
+{
+    (void)state;
+    static const char *const sinks[] = {"page", "chat"};
+    static const char *const asked[] = {"host=v", "t/0/2"};
+
+    for (size_t i = 0; i < sizeof(asked) / sizeof(asked[0]); i++) {
+        struct bench *bench = bench_of(late_mutes, late_mutes_story);
+        struct why_question question;
+        struct error err = {""};
+        bench->config.sink_names = sinks;
+        bench->config.sink_count = 2;
+        assert_int_equal(why_ask_whynot(asked[i], &question, &err), 0);
+        question.at_ms = BENCH_T0 + 5000;
+        struct why *why = answer(bench, &question);
+        char *text = answer_text(why);
+        if (strstr(text, "open goes to page, chat\n") == NULL ||
+            strstr(text, "update goes to") != NULL || strstr(text, "resolve goes to") != NULL)
+            fail_msg("%s", text);
+        free(text);
+        why_destroy(why);
+        bench_destroy(bench);
+    }
+}
+
 /* Each event that a rule counts was enriched before: four lines, of which three are one. */
 static void what_a_step_did_again_is_one_line(void **state)
 {
@@ -679,6 +705,7 @@ int main(void)
          &(struct questions)QUESTIONS(later_rows)},
         {"an_incident_that_it_is_in_is_named", each_question_has_its_verdict, NULL, NULL,
          &(struct questions)QUESTIONS(beside_rows)},
+        cmocka_unit_test(what_sinks_were_told_later_does_not_count),
         cmocka_unit_test(what_a_step_did_again_is_one_line),
         cmocka_unit_test(clears_of_nothing_are_one_line),
         cmocka_unit_test(rules_by_more_names_than_the_key_are_named),
