@@ -58,6 +58,13 @@ const struct rule *why_listed_by(const struct why *why, const struct rule **othe
     return why->first_ms <= why->question.at_ms && why->first_ms != INT64_MAX ? by : NULL;
 }
 
+const struct rule *why_lists_still(const struct why *why, const struct rule *rule)
+{
+    const struct rule *now = why_rule_at_end(why, rule->id);
+
+    return now != NULL && now->listed_count > 0 && lists_asked(why, now) ? now : NULL;
+}
+
 const struct rule *why_rule_at_end(const struct why *why, const char *rule_id)
 {
     const struct rule_set *rules = last_set(why);

@@ -450,6 +450,8 @@ const struct rule *why_listed_by(const struct why *why, const struct rule **othe
 
 /* The rule of that id at the end of what counts; NULL: there is none. */
 const struct rule *why_rule_at_end(const struct why *why, const char *rule_id);
+/* That, where it lists the key that is asked for; NULL: it does not. */
+const struct rule *why_lists_still(const struct why *why, const struct rule *rule);
 /* A rule that lists its keys lists these values. */
 bool why_lists(const struct rule *rule, const struct text *values);
 /* Whether a rule had an incident of the key that is asked for. */

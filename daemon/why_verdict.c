@@ -735,8 +735,41 @@ static void say_listed(struct why *why, const struct rule *rule)
         "%s, and no incident %s",
         rule->id, unit_format_duration(rule->every_ms, every), is_then ? "had come" : "came",
         is_then ? "had opened" : "opened");
+}
+
+static void say_next(struct why *why)
+{
     if (why->key_next_at.topic != NULL)
         say_place(why, "; the next is ", &why->key_next_at, why->key_next_ms);
+}
+
+/* The events of the key are none that the rule takes. One that lists the key waits for such: that
+ * they are others is what it opens by. */
+static void say_none_matches(struct why *why, const struct why_rule *of)
+{
+    const struct rule *listing = why_lists_still(why, of->rule);
+    /* A rule that takes every event also had the clears. */
+    const char *kind = of->rule->input == RULE_INPUT_ALL ? "" : "problem ";
+
+    if (listing != NULL) {
+        say_listed(why, listing);
+        say(why, "; ");
+    } else {
+        say(why, "rule %s: ", of->rule->id);
+    }
+    if (of->failed > 1)
+        say(why, "where does not hold for any of %" PRIu64 " %sevents%s; the nearest, ", of->failed,
+            kind, listing != NULL ? " that did" : "");
+    else if (listing != NULL)
+        say(why, "where does not hold for the only event that did, ");
+    else
+        say(why, "where does not hold for its only %sevent, ", kind);
+    say_place(why, "", &of->cause.place, of->cause.at_ms);
+    say(why, ": %s", of->cause.text[0] != '\0' ? of->cause.text : cause_untold);
+    if (listing != NULL)
+        say_next(why);
+    else if (of->is_not_listed)
+        say(why, "; nor does its expect.keys list the key");
 }
 
 static void judge_absent_key(struct why *why)
@@ -746,8 +779,7 @@ static void judge_absent_key(struct why *why)
     why_listed_by(why, &other);
     say(why, "no event of this input has this key%s",
         why->question.at_ms != INT64_MAX ? " up to then" : "");
-    if (why->key_next_at.topic != NULL)
-        say_place(why, "; the next is ", &why->key_next_at, why->key_next_ms);
+    say_next(why);
     if (other != NULL)
         say(why, "; rule %s: its expect.keys does not list this key", other->id);
     say_lone_name(why);
@@ -767,6 +799,7 @@ static void judge_key(struct why *why)
     }
     if (why->key_events == 0 && !why_key_opened(why)) {
         say_listed(why, why_listed_by(why, NULL));
+        say_next(why);
         return;
     }
     if (why->key_events > 0 && why->key_dropped == why->key_events) {
@@ -797,18 +830,7 @@ static void judge_key(struct why *why)
             say(why, ": none of them was its first step, %s", best->rule->step[0].name);
         break;
     case FAILED:
-        /* A rule that takes every event also had the clears. */
-        if (best->failed == 1)
-            say(why, "rule %s: where does not hold for its only %sevent, ", best->rule->id,
-                best->rule->input == RULE_INPUT_ALL ? "" : "problem ");
-        else
-            say(why, "rule %s: where does not hold for any of %" PRIu64 " %sevents; the nearest, ",
-                best->rule->id, best->failed,
-                best->rule->input == RULE_INPUT_ALL ? "" : "problem ");
-        say_place(why, "", &best->cause.place, best->cause.at_ms);
-        say(why, ": %s", best->cause.text[0] != '\0' ? best->cause.text : cause_untold);
-        if (best->is_not_listed)
-            say(why, "; nor does its expect.keys list the key");
+        say_none_matches(why, best);
         break;
     case UNLISTED:
         say(why,

@@ -188,6 +188,12 @@ static const struct put unbegun_story[] = {
     {0, NULL, NULL, NULL},
 };
 
+/* h2 has no sign of life, and events of other checks. */
+static const struct put other_story[] = {
+    {0, "h1/a", "done", ""},    {1000, "h2/a", "disk", ""}, {2000, "h2/a", "fan", ""},
+    {3000, "h1/a", "done", ""}, {0, NULL, NULL, NULL},
+};
+
 #define UNLISTED                                                                                   \
     "rule backup: it is a sign of life of a key that expect.keys does not list, which counts for " \
     "nothing"
@@ -242,6 +248,15 @@ static const struct row listing_rows[] = {
     {"one whose time is not over at the end", waiting, unbegun_story, "host=h2", NULL, 0, true,
      "rule e: its expect.keys lists this key, and an event of it is expected every 9s; none came, "
      "and no incident opened"},
+    {"a listed key with other events alone", waiting, other_story, "host=h2", "e", 0, true,
+     "rule e: its expect.keys lists this key, and an event of it is expected every 9s; none came, "
+     "and no incident opened; where does not hold for any of 2 events that did; the nearest, "
+     "t/0/2/0 at " T "42.000Z: check == \"done\": \"fan\" == \"done\" is false"},
+    {"the same with one", waiting, other_story, "host=h2", "e", 1500, true,
+     "rule e: its expect.keys lists this key, and an event of it is expected every 9s; none had "
+     "come, and no incident had opened; where does not hold for the only event that did, t/0/1/0 "
+     "at " T "41.000Z: check == \"done\": \"disk\" == \"done\" is false; the next is t/0/2/0 at " T
+     "42.000Z"},
     {"a listed key", listing, listing_story, "t/0/4", "backup", 0, true,
      "rule backup: expects an event every 10s, one came at " T
      "44.000Z; the next came, h1/a done, at " T "47.000Z"},
