@@ -171,7 +171,9 @@ static bool drain_sentence(const struct rules_preview *preview, const struct pre
     char incidents[80] = "open incidents keep their keys until they close";
     const bool also_watches = preview->is_counted && row->keys > row->open;
 
-    if (row->drain == DRAIN_NONE || row->drain == DRAIN_UNKNOWN)
+    if (row->drain == DRAIN_NONE)
+        return bound_sentence_of_row(preview, row, sentence);
+    if (row->drain == DRAIN_UNKNOWN)
         return false;
     if (preview->is_counted && row->open == 1)
         snprintf(incidents, sizeof(incidents), "1 open incident keeps its key until it closes");
@@ -249,6 +251,7 @@ static bool compare(struct rules_preview *preview, const struct running_rule *no
             return false;
     } else {
         row = add_row(preview, id, PREVIEW_CARRIES_ON, &now->held);
+        bound_effects_find(now, next, row);
         if (!list_settings(preview, row, now->setting, next->setting))
             return false;
         if (row->changes.count == 0)
@@ -394,8 +397,10 @@ int rules_preview_make(const struct rules_running *running, const struct rules_r
     if (out->rows != NULL && out->mutes != NULL && out->arena != NULL &&
         compare_rules(out, running, next) && compare_mutes(out, running, next) &&
         enrich_steps_compare(&running->steps, &next->steps, out->arena, &out->steps) &&
-        step_effects_find(running, next, set, out->arena, &out->steps))
+        step_effects_find(running, next, set, out->arena, &out->steps)) {
+        bound_effects_count(running, set, out);
         return 0;
+    }
     rules_preview_release(out);
     error_set(err, "out of memory");
     return -ENOMEM;
@@ -483,9 +488,12 @@ void rules_preview_print(const struct rules_preview *preview, const char *what, 
         preview_changes_print(&mute->changes, to);
     }
     enrich_steps_print(&preview->steps, preview->is_counted, to);
-    for (size_t i = 0; i < preview->term_count; i++)
+    for (size_t i = 0; i < preview->term_count; i++) {
         fprintf(to, "  %s \"%s\" -> \"%s\"\n", preview->terms[i].key, preview->terms[i].from,
                 preview->terms[i].to);
+        if (bound_sentence_of_terms(preview, &preview->terms[i], sentence))
+            fprintf(to, "      %s\n", sentence);
+    }
 }
 
 /* ---- for programs ---- */
@@ -512,7 +520,9 @@ static json_t *json_row(const struct rules_preview *preview, const struct previe
     json_object_set_new(object, "state", json_string(preview_state_name(row->state)));
     json_held(preview->is_counted, object, row->keys, row->open);
     json_object_set_new(object, "beside",
-                        is_said ? json_boolean(row->drain == DRAIN_BESIDE) : json_null());
+                        is_said && row->drain != DRAIN_NONE
+                            ? json_boolean(row->drain == DRAIN_BESIDE)
+                            : json_null());
     json_object_set_new(object, "meaning", is_said ? json_string(sentence) : json_null());
     json_object_set_new(object, "changes", preview_changes_json(&row->changes));
     return object;
@@ -535,10 +545,15 @@ static json_t *json_mutes(const struct rules_preview *preview)
 static json_t *json_terms(const struct rules_preview *preview)
 {
     json_t *list = json_array();
+    char sentence[BOUND_SENTENCE_BYTES];
 
-    for (size_t i = 0; i < preview->term_count; i++)
-        json_array_append_new(list, json_pack("{s:s,s:s,s:s}", "key", preview->terms[i].key, "from",
-                                              preview->terms[i].from, "to", preview->terms[i].to));
+    for (size_t i = 0; i < preview->term_count; i++) {
+        const struct terms_change *change = &preview->terms[i];
+        const bool is_said = bound_sentence_of_terms(preview, change, sentence);
+        json_array_append_new(list, json_pack("{s:s,s:s,s:s,s:s?}", "key", change->key, "from",
+                                              change->from, "to", change->to, "meaning",
+                                              is_said ? sentence : NULL));
+    }
     return list;
 }
 

@@ -31,6 +31,7 @@
 #include <jansson.h>
 #include "base/arena.h"
 #include "base/error.h"
+#include "daemon/bound_effects.h"
 #include "daemon/rules_running.h"
 #include "daemon/shape_change.h"
 #include "daemon/terms_change.h"
@@ -59,10 +60,13 @@ struct preview_row {
     char rule_id[ENGINE_RULE_ID_BYTES];
     enum preview_state state;
     enum preview_drain drain;
-    bool expects;        /* it is of absence, as far as that is known; of what drains */
-    bool lists;          /* the form that it drains into lists keys */
-    bool relists;        /* and others than the form in force now */
-    uint64_t keys, open; /* held by this form now */
+    bool expects;                    /* it is of absence, as far as that is known; of what drains */
+    bool lists;                      /* the form that it drains into lists keys */
+    bool relists;                    /* and others than the form in force now */
+    uint64_t keys, open;             /* held by this form now */
+    bool is_bound_lower;             /* max_keys, of a rule that carries on */
+    uint64_t keys_above, open_above; /* beyond it, and those of them with an open incident */
+    bool is_of_alerts;               /* and has an open incident */
     struct preview_changes changes;
 };
 
@@ -81,6 +85,8 @@ struct rules_preview {
     struct preview_steps steps;
     struct terms_change terms[TERMS_KEYS];
     size_t term_count;                   /* of these; 0: none changes, or it is not known */
+    int64_t alerts;                      /* that are held; -1: not known */
+    uint64_t open_of_alerts;             /* incidents that alerts hold open */
     bool is_counted;                     /* keys, open and muted incidents are known */
     size_t rules_changed, mutes_changed; /* 0: a reload would change nothing */
     const char *restart; /* keys of the configuration that differ and wait for a restart, comma
@@ -115,8 +121,9 @@ void rules_preview_print(const struct rules_preview *preview, const char *what, 
  * "mutes":[{"kind","id","state","incidents","changes"}],
  * "enrich":[{"step","state","applied","errors","changes",
  *            "effects":[{"name","through","in","rules","keys","open","meaning"}]}],
- * "engine":[{"key","from","to"}],"totals":{state:{rules,keys,open}},"restart":["engine.past"]};
- * numbers are null where they are not known; `beside` and `meaning` but for what drains. New
+ * "engine":[{"key","from","to","meaning"}],"totals":{state:{rules,keys,open}},"restart":["engine.past"]};
+ * numbers are null where they are not known; `beside` but for what drains, `meaning` but
+ * for what drains, and a bound that takes something (daemon/bound_effects.h). New
  * reference; NULL when memory is short. */
 json_t *rules_preview_json(const struct rules_preview *preview);
 

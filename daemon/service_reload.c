@@ -209,23 +209,38 @@ static int name_changed(const struct rules_preview *preview, char **text, struct
     return fclose(to) == 0 ? 0 : -ENOMEM;
 }
 
-/* The rules that carry on, and whose open incidents a step reaches all the same:
+static bool may_reopen(const struct rules_preview *preview, const struct preview_row *row)
+{
+    return step_effects_reopen(&preview->steps, row->rule_id) || bound_effects_reopen(preview, row);
+}
+
+static bool may_close(const struct rules_preview *preview, const struct preview_row *row)
+{
+    return step_effects_close(&preview->steps, row->rule_id);
+}
+
+/* The rules that carry on, and whose open incidents a step or a bound reaches all the same:
  * "hostdown,rackdown".
  */
 static int name_reached(const struct rules_preview *preview,
-                        bool (*is_reached)(const struct preview_steps *steps, const char *rule_id),
+                        bool (*is_reached)(const struct rules_preview *preview,
+                                           const struct preview_row *row),
                         char **text, struct error *err)
 {
-    size_t bytes = 0, told = 0;
+    const char *told = "";
+    size_t bytes = 0;
     FILE *to = open_memstream(text, &bytes);
 
     error_set(err, "out of memory");
     if (to == NULL)
         return -ENOMEM;
-    for (size_t i = 0; i < preview->count; i++)
-        if (is_reached(&preview->steps, preview->rows[i].rule_id) &&
-            (i == 0 || strcmp(preview->rows[i].rule_id, preview->rows[i - 1].rule_id) != 0))
-            fprintf(to, "%s%s", told++ > 0 ? "," : "", preview->rows[i].rule_id);
+    for (size_t i = 0; i < preview->count; i++) {
+        const struct preview_row *row = &preview->rows[i];
+        if (strcmp(row->rule_id, told) == 0 || !is_reached(preview, row))
+            continue;
+        fprintf(to, "%s%s", told[0] != '\0' ? "," : "", row->rule_id);
+        told = row->rule_id;
+    }
     return fclose(to) == 0 ? 0 : -ENOMEM;
 }
 
@@ -233,12 +248,14 @@ static int name_reached(const struct rules_preview *preview,
 static void log_reloaded(const struct config *config, uint32_t rules,
                          const struct rules_preview *preview)
 {
-    char terms[TERMS_NAMES_BYTES], *what = NULL, *reopening = NULL, *closing = NULL;
+    char terms[TERMS_NAMES_BYTES], *what = NULL, *reopening = NULL, *closing = NULL,
+                                   *given_up = NULL;
     struct error ignored;
 
     if (name_changed(preview, &what, &ignored) != 0 ||
-        name_reached(preview, step_effects_reopen, &reopening, &ignored) != 0 ||
-        name_reached(preview, step_effects_close, &closing, &ignored) != 0)
+        name_reached(preview, may_reopen, &reopening, &ignored) != 0 ||
+        name_reached(preview, may_close, &closing, &ignored) != 0 ||
+        name_reached(preview, bound_effects_give_up, &given_up, &ignored) != 0)
         log_event(LOG_WARNING, "reload_not_told", log_text("why", ignored.text));
     log_event(LOG_INFO, "reloaded", log_text("config", config->path), log_number("rules", rules),
               log_number("rules_changed", (int64_t)preview->rules_changed),
@@ -247,11 +264,13 @@ static void log_reloaded(const struct config *config, uint32_t rules,
               log_text("what", what != NULL ? what : ""),
               log_text("may_reopen", reopening != NULL ? reopening : ""),
               log_text("may_close", closing != NULL ? closing : ""),
+              log_text("gives_up", given_up != NULL ? given_up : ""),
               log_text("engine_changed",
                        terms_changes_print(preview->terms, preview->term_count, terms)));
     free(what);
     free(reopening);
     free(closing);
+    free(given_up);
 }
 
 /* Under reload_lock. */

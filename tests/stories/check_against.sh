@@ -313,8 +313,8 @@ terms_are() { # FILE
 import json, sys
 got = json.load(open(sys.argv[1]))
 assert got["changed"] is True, got
-assert got["engine"] == [{"key": "engine.expire", "from": "5m", "to": "7m"},
-                         {"key": "engine.flap.start", "from": "6", "to": "7"}], got["engine"]
+assert got["engine"] == [{"key": "engine.expire", "from": "5m", "to": "7m", "meaning": None},
+                         {"key": "engine.flap.start", "from": "6", "to": "7", "meaning": None}], got["engine"]
 PY
 }
 check 1 --against running --json

@@ -1,0 +1,169 @@
+/* bound_effects.c - see bound_effects.h. */
+#include "daemon/bound_effects.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include "base/plural.h"
+#include "daemon/rules_preview.h"
+#include "daemon/units.h"
+
+#define GONE                                                                                       \
+    "watched no more: what closes it comes for it no longer, and it stays open where it was sent"
+
+/* -1: it is none that is known. */
+static int64_t bound_of(const struct running_rule *rule)
+{
+    const char *text = rule->setting != NULL ? rule->setting[SETTING_MAX_KEYS].text : NULL;
+    struct error ignored;
+    int64_t bound;
+
+    return text != NULL && unit_parse_count(text, &bound, &ignored) == 0 ? bound : -1;
+}
+
+void bound_effects_find(const struct running_rule *now, const struct running_rule *next,
+                        struct preview_row *row)
+{
+    const int64_t before = bound_of(now), after = bound_of(next);
+
+    row->is_bound_lower = before > after && after > 0;
+    if (!row->is_bound_lower || row->keys <= (uint64_t)after)
+        return;
+    row->keys_above = row->keys - (uint64_t)after;
+    /* Those with an open incident go last (semantics of `max_keys`, docs/correlation.md). */
+    row->open_above = row->open > (uint64_t)after ? row->open - (uint64_t)after : 0;
+}
+
+static bool is_of_alerts(const struct rule_set *set, const char *id)
+{
+    for (uint32_t i = 0; i < rule_set_count(set); i++) {
+        const struct rule *rule = rule_set_rule(set, i);
+        if (strcmp(rule->id, id) == 0)
+            return rule->input == RULE_INPUT_ALERTS;
+    }
+    return false;
+}
+
+void bound_effects_count(const struct rules_running *running, const struct rule_set *set,
+                         struct rules_preview *preview)
+{
+    preview->alerts = running->alerts;
+    for (size_t i = 0; i < preview->count; i++) {
+        struct preview_row *row = &preview->rows[i];
+        row->is_of_alerts = row->open > 0 && is_of_alerts(set, row->rule_id);
+        preview->open_of_alerts += row->is_of_alerts ? row->open : 0;
+    }
+}
+
+bool bound_sentence_of_row(const struct rules_preview *preview, const struct preview_row *row,
+                           char sentence[BOUND_SENTENCE_BYTES])
+{
+    static const char order[] = "first those without an open incident, then those that nothing "
+                                "came for the longest";
+
+    if (!row->is_bound_lower || (preview->is_counted && row->keys_above == 0))
+        return false;
+    if (!preview->is_counted)
+        snprintf(
+            sentence, BOUND_SENTENCE_BYTES,
+            "keys beyond the new max_keys are given up, %s; an open incident among them is " GONE,
+            order);
+    else if (row->open_above == 0)
+        snprintf(sentence, BOUND_SENTENCE_BYTES,
+                 "%" PRIu64 " of %" PRIu64 " key%s %s beyond the new max_keys and given up, %s: "
+                 "none with an open incident",
+                 row->keys_above, row->keys, plural(row->keys), row->keys_above == 1 ? "is" : "are",
+                 order);
+    else
+        snprintf(sentence, BOUND_SENTENCE_BYTES,
+                 "%" PRIu64 " of %" PRIu64 " key%s %s beyond the new max_keys and given up, %s: "
+                 "%" PRIu64 " with an open incident, which is " GONE,
+                 row->keys_above, row->keys, plural(row->keys), row->keys_above == 1 ? "is" : "are",
+                 order, row->open_above);
+    return true;
+}
+
+static bool is_key(const struct terms_change *change, const char *key)
+{
+    return strcmp(change->key, key) == 0;
+}
+
+/* Alerts beyond the new bound, -1 where they are not known; 0: none, or it is not smaller. */
+static int64_t alerts_above(const struct rules_preview *preview, const struct terms_change *change)
+{
+    struct error ignored;
+    int64_t from, to;
+
+    if (!is_key(change, "engine.alerts.max") ||
+        unit_parse_count(change->from, &from, &ignored) != 0 ||
+        unit_parse_count(change->to, &to, &ignored) != 0 || to >= from)
+        return 0;
+    if (preview->alerts < 0)
+        return -1;
+    return preview->alerts > to ? preview->alerts - to : 0;
+}
+
+static bool is_shorter(const struct terms_change *change)
+{
+    struct error ignored;
+    int64_t from, to;
+
+    return is_key(change, "engine.expire") &&
+           unit_parse_duration(change->from, &from, &ignored) == 0 &&
+           unit_parse_duration(change->to, &to, &ignored) == 0 && to < from;
+}
+
+static void print_open(const struct rules_preview *preview, char to[80])
+{
+    if (preview->is_counted)
+        snprintf(to, 80, "of %" PRIu64 " open incident%s", preview->open_of_alerts,
+                 plural(preview->open_of_alerts));
+    else
+        snprintf(to, 80, "of open incidents");
+}
+
+bool bound_sentence_of_terms(const struct rules_preview *preview, const struct terms_change *change,
+                             char sentence[BOUND_SENTENCE_BYTES])
+{
+    const int64_t above = alerts_above(preview, change);
+    char open[80], count[80] = "";
+
+    if (preview->is_counted && preview->open_of_alerts == 0)
+        return false;
+    print_open(preview, open);
+    if (is_shorter(change)) {
+        snprintf(sentence, BOUND_SENTENCE_BYTES,
+                 "an alert of which nothing was heard for %s is over at once: %s those that only "
+                 "such alerts hold close, and open, and page, anew with the next repeat",
+                 change->to, open);
+        return true;
+    }
+    if (above == 0)
+        return false;
+    if (above > 0)
+        snprintf(count, sizeof(count), "%" PRId64 " of %" PRId64 " ", above, preview->alerts);
+    snprintf(
+        sentence, BOUND_SENTENCE_BYTES,
+        "%salerts beyond the new bound are given up, those that were silent the longest first: "
+        "%s one that such an alert was in may be " GONE,
+        count, open);
+    return true;
+}
+
+bool bound_effects_reopen(const struct rules_preview *preview, const struct preview_row *row)
+{
+    for (size_t i = 0; i < preview->term_count; i++)
+        if (row->is_of_alerts && is_shorter(&preview->terms[i]))
+            return true;
+    return false;
+}
+
+bool bound_effects_give_up(const struct rules_preview *preview, const struct preview_row *row)
+{
+    if (row->open_above > 0)
+        return true;
+    for (size_t i = 0; i < preview->term_count; i++)
+        if (row->is_of_alerts && alerts_above(preview, &preview->terms[i]) != 0)
+            return true;
+    return false;
+}
