@@ -292,20 +292,16 @@ static const char *label_hint(struct text name, const char *const *names, size_t
 }
 
 /* About the first name of the key that is near one of a rule and none. */
-static const char *key_hint(const struct why_question *question, const struct rule_set *rules,
-                            char hint[NEAREST_HINT_BYTES])
+static const char *key_hint(const struct why_question *question, const struct rule *const *rules,
+                            size_t rule_count, char hint[NEAREST_HINT_BYTES])
 {
-    const char **names =
-        memory_alloc(((size_t)rule_set_count(rules) * RULE_BY_MAX + 1) * sizeof(*names));
+    const char **names = memory_alloc((rule_count * RULE_BY_MAX + 1) * sizeof(*names));
     size_t count = 0;
 
     hint[0] = '\0';
-    for (uint32_t r = 0; r < rule_set_count(rules); r++) {
-        const struct rule *rule = rule_set_rule(rules, r);
-        for (uint32_t i = 0; i < rule->by_count; i++)
-            if (question->rule == NULL || strcmp(question->rule, rule->id) == 0)
-                names[count++] = rule->by_name[i];
-    }
+    for (size_t r = 0; r < rule_count; r++)
+        for (uint32_t i = 0; is_asked(question, rules[r]) && i < rules[r]->by_count; i++)
+            names[count++] = rules[r]->by_name[i];
     for (const char *at = question->key; at != NULL && hint[0] == '\0';
          at = strchr(at, ' ') != NULL ? strchr(at, ' ') + 1 : NULL) {
         struct text name = {at, (uint32_t)strcspn(at, "= ")};
@@ -320,34 +316,30 @@ static const char *key_hint(const struct why_question *question, const struct ru
 }
 
 /* "tenant, host and labels.rack" */
-static const char *names_of(const char *id, const struct rule_set *rules, char to[NAMES_BYTES])
+static const char *names_of(const struct rule *rule, char to[NAMES_BYTES])
 {
     size_t used = 0;
 
     to[0] = '\0';
-    for (uint32_t r = 0; r < rule_set_count(rules); r++) {
-        const struct rule *rule = rule_set_rule(rules, r);
-        for (uint32_t i = 0; strcmp(rule->id, id) == 0 && i < rule->by_count; i++)
-            if (used < NAMES_BYTES)
-                used += (size_t)snprintf(to + used, NAMES_BYTES - used, "%s%s",
-                                         i == 0                    ? ""
-                                         : i + 1 == rule->by_count ? " and "
-                                                                   : ", ",
-                                         rule->by_name[i]);
-    }
+    for (uint32_t i = 0; i < rule->by_count && used < NAMES_BYTES; i++)
+        used += (size_t)snprintf(to + used, NAMES_BYTES - used, "%s%s",
+                                 i == 0                    ? ""
+                                 : i + 1 == rule->by_count ? " and "
+                                                           : ", ",
+                                 rule->by_name[i]);
     why_words_mend(to);
     return to;
 }
 
 /* The first rule that counts by one of the names, and how many more there are. */
-static void unknown_names(const struct why_question *question, const struct rule_set *rules,
-                          struct error *err)
+static void unknown_names(const struct why_question *question, const struct rule *const *all,
+                          size_t all_count, const struct rule_set *rules, struct error *err)
 {
     char hint[NEAREST_HINT_BYTES], names[NAMES_BYTES], more[48] = "";
     const struct rule *first = NULL;
     uint32_t others = 0;
 
-    if (key_hint(question, rules, hint)[0] == '\0')
+    if (key_hint(question, all, all_count, hint)[0] == '\0')
         for (uint32_t r = 0; r < rule_set_count(rules); r++) {
             const struct rule *rule = rule_set_rule(rules, r);
             bool has_one = false;
@@ -360,8 +352,8 @@ static void unknown_names(const struct why_question *question, const struct rule
         snprintf(more, sizeof(more), " (and %" PRIu32 " more by one of them)", others);
     error_set(err, "no rule counts by these names: \"%.200s\"%s%s%.80s%s%s%s", question->key, hint,
               first != NULL ? "; rule " : "", first != NULL ? first->id : "",
-              first != NULL ? " counts by " : "",
-              first != NULL ? names_of(first->id, rules, names) : "", more);
+              first != NULL ? " counts by " : "", first != NULL ? names_of(first, names) : "",
+              more);
 }
 
 /* ", nor were b, c and 5 more": the one that was meant may be any of them. */
@@ -407,7 +399,7 @@ void why_remark_wider(struct why *why)
         return;
     say_others(other, others, more);
     snprintf(remark, sizeof(remark), "rule %.80s was not asked%s: its key needs %s", first->id,
-             more, names_of(first->id, why->rules, names));
+             more, names_of(first, names));
     why_remark(why, remark);
 }
 
@@ -416,20 +408,22 @@ bool why_check_rules(const struct why_question *question, const struct rule *con
                      size_t count, const struct rule_set *newest, struct error *err)
 {
     char hint[NEAREST_HINT_BYTES], names[NAMES_BYTES];
-    bool is_known = question->rule == NULL, fits = question->subject != WHY_KEY;
+    const struct rule *named = NULL; /* its newest form: `rules` begin with it */
+    bool fits = question->subject != WHY_KEY;
 
     for (size_t i = 0; i < count; i++) {
         bool asked = is_asked(question, rules[i]);
-        is_known = is_known || asked;
+        named = named == NULL && question->rule != NULL && asked ? rules[i] : named;
         fits = fits || (asked && why_names_fit(rules[i], question->key));
     }
+    bool is_known = question->rule == NULL || named != NULL;
     if (!is_known)
         unknown_rule(question->rule, newest, err);
     else if (!fits && question->rule != NULL)
         error_set(err, "rule %.80s does not count by these names, but by %s: \"%.200s\"%s",
-                  question->rule, names_of(question->rule, newest, names), question->key,
-                  key_hint(question, newest, hint));
+                  named->id, names_of(named, names), question->key,
+                  key_hint(question, rules, count, hint));
     else if (!fits)
-        unknown_names(question, newest, err);
+        unknown_names(question, rules, count, newest, err);
     return is_known && fits;
 }

@@ -108,6 +108,39 @@ static void a_question_may_name_a_rule_of_any_set(void **state)
     assert_said(before, after, "host=h", "disks", "rule disks: count() 1 of 2 at " T "45.000Z");
 }
 
+/* What is wrong with the names is told of the newest form that there was. */
+static void a_rule_that_is_gone_has_its_names_told(void **state)
+{
+    static const struct {
+        const char *asked, *rule, *err;
+    } rows[] = {
+        {"check=gone", "gone",
+         "rule gone does not count by these names, but by tenant and host: \"check=gone\""},
+        {"hots=h", "gone",
+         "rule gone does not count by these names, but by tenant and host: \"hots=h\"; did you "
+         "mean \"host\"?"},
+        {"check=disk", "disks",
+         "rule disks does not count by these names, but by tenant and host: \"check=disk\""},
+    };
+    struct bench *bench = bench_of(before, story);
+    struct rule_set *sets[2] = {bench->rules, NULL};
+    const int64_t switch_ms = BENCH_T0 + SWITCH_MS;
+    struct error err = {""};
+
+    (void)state;
+    bench->config.recovery = (struct engine_recovery){.switch_ms = &switch_ms, .switch_count = 1};
+    assert_int_equal(rule_set_parse("after.yaml", after, strlen(after), &sets[1], &err), 0);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct why_question question;
+        assert_int_equal(why_ask_whynot(rows[i].asked, &question, &err), 0);
+        question.rule = rows[i].rule;
+        assert_null(why_create_over(&question, sets, 2, &bench->config, &err));
+        assert_string_equal(err.text, rows[i].err);
+    }
+    bench_destroy(bench);
+    rule_set_destroy(sets[1]);
+}
+
 /* What it counts is the same, so its window goes on: the third alert of three, of which two came
  * before the switch. */
 static void a_rule_that_did_not_change_goes_on(void **state)
@@ -562,6 +595,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_event_is_decided_by_the_rules_of_its_time),
         cmocka_unit_test(a_question_may_name_a_rule_of_any_set),
+        cmocka_unit_test(a_rule_that_is_gone_has_its_names_told),
         cmocka_unit_test(a_rule_that_did_not_change_goes_on),
         cmocka_unit_test(a_key_that_a_former_form_holds_names_the_reload),
         cmocka_unit_test(a_sign_of_life_that_a_former_rule_had_names_the_reload),
