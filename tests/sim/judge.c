@@ -22,7 +22,8 @@
 #include "sim/scenario.h"
 #include "sim/told.h"
 
-enum { MEMORY_KIB_MAX = 400 << 10, LIFE_PROCESSOR_SECONDS = 100, AGAIN_MAX = 20 };
+/* A life may wait for an hour with its input paused: 24 s of a processor, without sanitizers. */
+enum { MEMORY_KIB_MAX = 400 << 10, LIFE_PROCESSOR_SECONDS = 400, AGAIN_MAX = 20 };
 
 /* Behind the end of a lease: asked for within a second, and a start takes no longer than C10 says.
  */
