@@ -169,7 +169,7 @@ static bool drain_sentence(const struct rules_preview *preview, const struct pre
                            char sentence[PREVIEW_SENTENCE_BYTES])
 {
     char incidents[80] = "open incidents keep their keys until they close";
-    const bool also_watches = preview->is_counted && row->keys > row->open;
+    const bool also_watches = !preview->is_counted || row->keys > row->open; /* or may */
 
     if (row->drain == DRAIN_NONE)
         return bound_sentence_of_row(preview, row, sentence);

@@ -366,6 +366,9 @@ beside = {r["rule"]: r["beside"] for r in json.load(open("check.out"))["rules"] 
 assert beside == {"alpha": False, "beta": True, "gamma": True}, beside'
 check 1 --against before.yaml
 [[ $(grep -cF "      open incidents keep their keys until they close; $apart" check.out) == 2 ]] || fail "no numbers of a file: $(cat check.out)"
+# Nor whether there are windows: what becomes of them is said, too.
+file_has check.out '^      open incidents keep their keys until they close; the new form opens none for the same key before; of the other keys a window is let go when something comes for its key, and the new form begins anew; until then it may still open an incident when its time comes$' ||
+    fail "no word of windows: $(cat check.out)"
 mv good.yaml rules.yaml
 check 1 --against before.yaml --json
 rows_are check.out "[(r, s, None, None) for r, s, k, o in $expected]"
