@@ -29,9 +29,10 @@ static void note_let_go(struct why *why, struct why_rule *of, const struct trace
         of->now.ended_ms != INT64_MIN || of->now.opened_ms != INT64_MIN || at_ms >= of->now.next_ms)
         return;
     of->now.ended_ms = at_ms;
-    snprintf(of->now.ended, sizeof(of->now.ended),
-             "the rule was changed by the reload at %s, and the next event, %s, let go of it",
-             why_time(why, former_ms, time), why_alert_name(alert));
+    snprintf(
+        of->now.ended, sizeof(of->now.ended),
+        "the rule was changed by the switch of rules at %s, and the next event, %s, let go of it",
+        why_time(why, former_ms, time), why_alert_name(alert));
     why_words_mend(of->now.ended);
 }
 

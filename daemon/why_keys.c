@@ -313,7 +313,7 @@ static void note_touch(struct why *why, const struct trace_touch *touch,
     int64_t gone_ms = why_gone_since(why, touch->rule->id, told->order.at_ms);
     if (gone_ms != INT64_MIN && told->kind == TOUCH_CLEAR && told->order.class == ORDER_EVENT) {
         char time[WHY_TIME_BYTES];
-        char *text = why_format("%s; the reload at %s took the rule out", note.text,
+        char *text = why_format("%s; the switch of rules at %s took the rule out", note.text,
                                 why_time(why, gone_ms, time));
         free(note.text);
         note.text = text;

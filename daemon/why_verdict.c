@@ -121,7 +121,7 @@ static bool say_former(struct why *why, const struct why_rule *of)
 
     if (of->rule->form_kind != FORM_EXPECT || former_ms == INT64_MIN)
         return false;
-    say(why, "; the rule was %s by the reload", is_gone ? "taken out" : "changed");
+    say(why, "; the rule was %s by the switch of rules", is_gone ? "taken out" : "changed");
     say_time(why, " at ", former_ms);
     if (how != NULL || is_gone)
         say(why, "%s", how != NULL ? how : ", and let the key go");
@@ -224,7 +224,7 @@ static void say_gone(struct why *why, const char *rule_id, int64_t at_ms)
     int64_t gone_ms = why_gone_since(why, rule_id, at_ms);
 
     if (gone_ms != INT64_MIN)
-        say_time(why, "; its rule was taken out by the reload at ", gone_ms);
+        say_time(why, "; its rule was taken out by the switch of rules at ", gone_ms);
 }
 
 static void judge_incident(struct why *why)
@@ -649,7 +649,7 @@ static void say_not_waited_for(struct why *why, const struct why_rule *of)
 
     say(why, "; since then it is not waited for");
     if (gone_ms != INT64_MIN)
-        say_time(why, ": its rule was taken out by the reload at ", gone_ms);
+        say_time(why, ": its rule was taken out by the switch of rules at ", gone_ms);
     else if (let_go(why, of->rule) == NULL)
         say(why, ", and will not be before its next sign of life");
 }

@@ -236,10 +236,10 @@ static char *touched_words(const struct trace_touch *touch, const char *alert)
 static char *former_words(char *words, int64_t until_ms)
 {
     char time[UNIT_TEXT_BYTES];
-    char *text =
-        why_format("%s; the rule as it was before the reload at %s holds the key until that "
-                   "incident closes",
-                   words, unit_format_time(until_ms, time));
+    char *text = why_format(
+        "%s; the rule as it was before the switch of rules at %s holds the key until that "
+        "incident closes",
+        words, unit_format_time(until_ms, time));
 
     free(words);
     return text;

@@ -161,7 +161,8 @@ static void a_key_that_a_former_form_holds_names_the_reload(void **state)
     (void)state;
     without_ids(text, plain, sizeof(plain));
     if (strstr(plain, "h/d disk joins incident # of rule disks; the rule as it was before the "
-                      "reload at " T "44.000Z holds the key until that incident closes\n") == NULL)
+                      "switch of rules at " T
+                      "44.000Z holds the key until that incident closes\n") == NULL)
         fail_msg("%s", plain);
     without_ids(said, plain, sizeof(plain));
     assert_string_equal(plain, "it joined incident # of rule disks, open since " T "40.500Z");
@@ -192,14 +193,15 @@ static void a_sign_of_life_that_a_former_rule_had_names_the_reload(void **state)
         {silent, ALIVE("4s"), "none came then, and incident # opened at " T "45.000Z"},
         {silent, ALIVE("3s"), "none came then, and incident # opened at " T "45.000Z"},
         {silent, ALIVE("6s"),
-         "the rule was changed by the reload at " T "44.000Z; none came then, and incident # "
+         "the rule was changed by the switch of rules at " T
+         "44.000Z; none came then, and incident # "
          "opened at " T "47.000Z"},
-        {silent, ALIVE("20s"), "the rule was changed by the reload at " T "44.000Z"},
+        {silent, ALIVE("20s"), "the rule was changed by the switch of rules at " T "44.000Z"},
         {silent, "rules:\n" PAIR("new", "new", "2", ""),
-         "the rule was taken out by the reload at " T "44.000Z, and let the key go"},
+         "the rule was taken out by the switch of rules at " T "44.000Z, and let the key go"},
         {heard, ALIVE("6s"), "the next came, h/a new, at " T "45.500Z"},
         {short_of, "rules:\n" PAIR("new", "new", "2", ""),
-         "the rule was taken out by the reload at " T "44.000Z, and let the key go"},
+         "the rule was taken out by the switch of rules at " T "44.000Z, and let the key go"},
     };
 
     (void)state;
@@ -232,16 +234,16 @@ static void a_key_that_is_silent_since_its_incident_names_the_reload(void **stat
         const char *after, *verdict;
     } rows[] = {
         {ALIVE("4s"), "has been open since " T "46.500Z"},
-        {ALIVE("30s"), WAS "the rule was changed by the reload at " T "44.000Z"},
+        {ALIVE("30s"), WAS "the rule was changed by the switch of rules at " T "44.000Z"},
         {ALIVE("30s, keys: [{host: other}]"),
-         WAS "the rule was changed by the reload at " T
+         WAS "the rule was changed by the switch of rules at " T
              "44.000Z, lists other keys in expect.keys, and let this one go"},
         {"rules:\n- id: alive\n  where: check == \"new\"\n  by: [host, check]\n"
          "  expect: {every: 4s}\n  incident: {title: t}\n  close: cleared()\n",
-         WAS "the rule was changed by the reload at " T
+         WAS "the rule was changed by the switch of rules at " T
              "44.000Z, has its keys by other names since, and let this one go"},
         {"rules:\n" PAIR("new", "new", "2", ""),
-         WAS "the rule was taken out by the reload at " T "44.000Z, and let the key go"},
+         WAS "the rule was taken out by the switch of rules at " T "44.000Z, and let the key go"},
     };
 
     (void)state;
@@ -303,7 +305,7 @@ static void a_key_that_nobody_waits_for_behind_its_incident_is_told_as_such(void
         assert_string_equal(
             plain, is_gone ? "incident # of rule alive was open from " T "42.000Z to " T
                              "43.000Z; since then it is not waited for: its rule was taken out by "
-                             "the reload at " T "44.000Z"
+                             "the switch of rules at " T "44.000Z"
                            : "incident # of rule alive was open from " T "42.000Z to " T
                              "43.000Z; since then it is not waited for, and will not be before its "
                              "next sign of life");
@@ -326,10 +328,10 @@ static void an_incident_of_a_rule_that_is_gone_names_the_reload(void **state)
         const char *close, *line, *verdict;
     } rows[] = {
         {"cleared()", "h/a disk is no longer open in incident # of rule disks, which closes; ",
-         "; it closed at " T "45.000Z, cleared; its rule was taken out by the reload at " T
+         "; it closed at " T "45.000Z, cleared; its rule was taken out by the switch of rules at " T
          "44.000Z"},
         {"quiet(1h)", "h/a disk is no longer open in incident # of rule disks; ",
-         "; it is open at the end of the input; its rule was taken out by the reload at " T
+         "; it is open at the end of the input; its rule was taken out by the switch of rules at " T
          "44.000Z"},
     };
 
@@ -347,7 +349,7 @@ static void an_incident_of_a_rule_that_is_gone_names_the_reload(void **state)
         id128_format(told.incident[0], hex);
         said = asked_of(repeats, rules, after_it, hex, NULL, &text);
         without_ids(text, plain, sizeof(plain));
-        snprintf(line, sizeof(line), "%sthe reload at " T "44.000Z took the rule out\n",
+        snprintf(line, sizeof(line), "%sthe switch of rules at " T "44.000Z took the rule out\n",
                  rows[i].line);
         if (strstr(plain, line) == NULL || strstr(said, rows[i].verdict) == NULL)
             fail_msg("%s", plain);
@@ -404,7 +406,7 @@ static void with_at_a_key_stands_in_the_form_that_holds_it(void **state)
          "48.000Z; by itself it stays so until 2001-09-09T01:47:08.000Z"},
         {"for, of the earlier event", held, HOLD("10s"), HOLD("15s"), "t/0/0", 0,
          "rule holds: count() 1 of 1: when holds, and has to for 10s at " T
-         "42.000Z; the rule was changed by the reload at " T
+         "42.000Z; the rule was changed by the switch of rules at " T
          "44.000Z, and the next event, h/a link, let go of it at " T
          "48.000Z; its alert is in incident #, which opened at 2001-09-09T01:47:03.000Z"},
         {"a window, behind its next event", held, TWO("5"), TWO("3"), "host=h", 9000,

@@ -70,12 +70,12 @@ is_let_go() {
 }
 wait_for "nobody waits for z" is_let_go
 "$TOCSIN" whynot host=z --rule leaf --config tocsin.yaml --from earliest >answer 2>&1 || fail "whynot: $(cat answer)"
-file_has answer '^incident [0-9a-f]* of rule leaf was open from .* to .*; since then, rule leaf: expects an event every 3h, one came at .*; the rule was taken out by the reload at .*, and let the key go$' ||
+file_has answer '^incident [0-9a-f]* of rule leaf was open from .* to .*; since then, rule leaf: expects an event every 3h, one came at .*; the rule was taken out by the switch of rules at .*, and let the key go$' ||
     fail "whynot does not say what became of z: $(cat answer)"
 
 kill -TERM "$daemon"
 wait_end "$daemon"
 [[ $code == 0 ]] || fail "exit code $code"
 "$TOCSIN" why "$incident" --config tocsin.yaml --from earliest >answer 2>&1 || fail "why: $(cat answer)"
-file_has answer 'the rule as it was before the reload at .* holds the key until that incident closes' ||
+file_has answer 'the rule as it was before the switch of rules at .* holds the key until that incident closes' ||
     fail "why does not say who held the key: $(cat answer)"
