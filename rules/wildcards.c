@@ -7,7 +7,9 @@
 #include "rules/fields.h"
 #include "rules/rule_reader.h"
 
-enum { SHOWN_BYTES = 60 };
+/* Of a list that many texts are looked at: a set may have 200,000, and 4,000 rules may ask it. Who
+ * writes patterns into a set writes them at its beginning, too. */
+enum { SHOWN_BYTES = 60, LOOKED_TEXTS = 100 };
 
 /* The first that stands at an end of a text is meant. */
 static const char *const signs[] = {".*", "*", "%"};
@@ -78,7 +80,8 @@ bool wildcard_find(const struct rule *rule, char to[WILDCARD_BYTES])
         if (at->op == OP_COMPARE_TEXT && is_name(&at->left) && at->right.kind == OPERAND_CONSTANT &&
             tell(&at->left, at->right.text, to))
             return true;
-        for (uint32_t t = 0; at->op == OP_IN_TEXT && is_name(&at->left) && t < at->list.count; t++)
+        uint32_t count = at->op == OP_IN_TEXT && is_name(&at->left) ? at->list.count : 0;
+        for (uint32_t t = 0; t < count && t < LOOKED_TEXTS; t++)
             if (tell(&at->left, at->list.texts[t], to))
                 return true;
     }

@@ -15,7 +15,8 @@
 
 enum { WILDCARD_BYTES = 300 };
 
-/* The first comparison of a rule's `where` that has one, as a sentence. False: there is none. */
+/* The first comparison of a rule's `where` that has one, as a sentence; of a list the first hundred
+ * texts are looked at. False: there is none. */
 bool wildcard_find(const struct rule *rule, char to[WILDCARD_BYTES]);
 
 #endif

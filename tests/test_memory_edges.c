@@ -668,6 +668,12 @@ static void looks_at_steps(unsigned self)
         read_outside += strlen(row[i].step);
 }
 
+static void looks_at_the_clock(unsigned self)
+{
+    (void)self;
+    read_outside += (size_t)engine_clock_off(engine);
+}
+
 static void switches(unsigned self)
 {
     struct rule_set *set = rules_make();
@@ -688,6 +694,17 @@ static void readers_and_switchers_from_outside(void **state)
     turns_end();
     assert_int_equal(read_outside, strlen("one") + strlen("zero"));
     assert_int_equal(read_other, strlen("zero"));
+}
+
+/* C: so does who asks how the clock stands. */
+static void the_clock_is_looked_at_from_outside(void **state)
+{
+    (void)state;
+    begin(0);
+    turn(SEQUENCER, sequences);
+    turn(OUTSIDE, looks_at_the_clock);
+    turns_end();
+    assert_int_equal(read_outside, 0);
 }
 
 static void a_switched_rule_set_is_taken_and_shown(void **state)
@@ -807,6 +824,7 @@ int main(void)
         IN_TURNS(an_owner_that_looks_on_while_a_partition_joins),
         IN_TURNS(a_partition_goes_back_to_the_source),
         IN_TURNS(readers_and_switchers_from_outside),
+        IN_TURNS(the_clock_is_looked_at_from_outside),
         IN_TURNS(a_switched_rule_set_is_taken_and_shown),
         IN_TURNS(the_mutes_of_a_switched_rule_set_are_shown),
         IN_TURNS(the_enrich_steps_of_a_switched_rule_set_are_shown),
