@@ -15,6 +15,9 @@ double stage_cpu_s(void)
     return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
+/* What all touches come from: rules ask of it whether it is what is pushed. */
+static struct part source;
+
 struct engine *stage_make(struct rule_set *set)
 {
     struct engine *engine = aligned_alloc(64, (sizeof(*engine) + 63) / 64 * 64);
@@ -28,6 +31,7 @@ struct engine *stage_make(struct rule_set *set)
     const struct engine_terms terms = engine_terms_of(&engine->config);
     engine->worker_count = 1;
     engine->workers = worker;
+    engine->parts[0] = &source;
     engine->alert_lanes = memory_alloc(LANES * sizeof(*engine->alert_lanes));
     engine->key_lanes = memory_alloc(LANES * sizeof(*engine->key_lanes));
     for (int l = 0; l < LANES; l++) {
