@@ -98,8 +98,8 @@ struct outline {
     uint8_t severities; /* that they may have */
 };
 
-static bool may_match_at(const struct outline *outline, const struct program *program,
-                         bool has_severity)
+static enum truth match_at(const struct outline *outline, const struct program *program,
+                           bool has_severity)
 {
     struct looking looking = {.rule = outline->rule,
                               .program = program,
@@ -108,21 +108,20 @@ static bool may_match_at(const struct outline *outline, const struct program *pr
 
     program_input_start(&looking.input, &outline->view);
     looking.input.lacks_are_empty = true;
-    return evaluate(&looking, 0) != TRUTH_FALSE;
+    return evaluate(&looking, 0);
+}
+
+static bool may_match_at(const struct outline *outline, const struct program *program,
+                         bool has_severity)
+{
+    return match_at(outline, program, has_severity) != TRUTH_FALSE;
 }
 
 /* Whatever its incidents are; with `has_severity`, those of the view's. */
 static bool must_match_at(const struct outline *outline, const struct program *program,
                           bool has_severity)
 {
-    struct looking looking = {.rule = outline->rule,
-                              .program = program,
-                              .fixed = outline->fixed,
-                              .has_severity = has_severity};
-
-    program_input_start(&looking.input, &outline->view);
-    looking.input.lacks_are_empty = true;
-    return evaluate(&looking, 0) == TRUTH_TRUE;
+    return match_at(outline, program, has_severity) == TRUTH_TRUE;
 }
 
 static bool asks_severity(const struct program *program)

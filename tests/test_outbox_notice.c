@@ -447,52 +447,47 @@ static void D4_the_end_of_a_refused_start_is_told_once(void **state)
     assert_int_equal(count_at_two(), seen);
 }
 
-static void F7_memory_that_is_short_is_told_to_all_with_its_end(void **state)
+/* What it says of itself goes to everybody while it lasts: nothing of what is not, then one
+ * opening, then its end. */
+static void begins_and_ends(void (*tell)(struct outbox_core *core, const char *why),
+                            const char *why, const char *const *parts)
 {
     size_t seen = 0, open, resolve;
 
-    (void)state;
     begin_world(NULL, 0);
-    outbox_core_tell_memory(core, "");
+    tell(core, "");
     outbox_core_run(core);
     assert_int_equal(fixture_sent_count, 0);
-    outbox_core_tell_memory(core, "120 of 128 MiB are used");
+    tell(core, why);
     outbox_core_run(core);
     open = next_at_two(&seen);
-    assert_true(sent_has(open, "\"check\":\"memory-short\""));
-    assert_true(sent_has(open, "\"why\":\"120 of 128 MiB are used\""));
-    assert_true(sent_has(open, "\"title\":\"tocsin has nearly used up its memory budget\""));
+    for (; *parts != NULL; parts++)
+        assert_true(sent_has(open, *parts));
     fixture_answer(0, 200, "", "");
     fixture_answer(1, 200, "", "");
-    outbox_core_tell_memory(core, "");
+    tell(core, "");
     outbox_core_run(core);
     resolve = next_at_two(&seen);
     assert_true(sent_has(resolve, "\"kind\":\"resolve\""));
     assert_int_equal(incident_of(resolve), incident_of(open));
 }
 
+static void F7_memory_that_is_short_is_told_to_all_with_its_end(void **state)
+{
+    (void)state;
+    begins_and_ends(
+        outbox_core_tell_memory, "120 of 128 MiB are used",
+        (const char *const[]){"\"check\":\"memory-short\"", "\"why\":\"120 of 128 MiB are used\"",
+                              "\"title\":\"tocsin has nearly used up its memory budget\"", NULL});
+}
+
 static void T6_a_clock_that_is_off_is_told_to_all_with_its_end(void **state)
 {
-    size_t seen = 0, open, resolve;
-
     (void)state;
-    begin_world(NULL, 0);
-    outbox_core_tell_clock(core, "");
-    outbox_core_run(core);
-    assert_int_equal(fixture_sent_count, 0);
-    outbox_core_tell_clock(core, "7200 s behind");
-    outbox_core_run(core);
-    open = next_at_two(&seen);
-    assert_true(sent_has(open, "\"check\":\"clock-off\""));
-    assert_true(sent_has(open, "\"why\":\"7200 s behind\""));
-    assert_true(sent_has(open, "\"title\":\"tocsin goes by another clock than its input\""));
-    fixture_answer(0, 200, "", "");
-    fixture_answer(1, 200, "", "");
-    outbox_core_tell_clock(core, "");
-    outbox_core_run(core);
-    resolve = next_at_two(&seen);
-    assert_true(sent_has(resolve, "\"kind\":\"resolve\""));
-    assert_int_equal(incident_of(resolve), incident_of(open));
+    begins_and_ends(
+        outbox_core_tell_clock, "7200 s behind",
+        (const char *const[]){"\"check\":\"clock-off\"", "\"why\":\"7200 s behind\"",
+                              "\"title\":\"tocsin goes by another clock than its input\"", NULL});
 }
 
 static int told_set_up(void **state)
