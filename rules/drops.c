@@ -5,28 +5,12 @@
 #include "rules/impossible.h"
 #include "rules/parser.h"
 
-/* What no step can change: it is what an event is known by. */
-static bool is_of_identity(enum rule_field field)
-{
-    switch (field) {
-    case RULE_FIELD_TENANT:
-    case RULE_FIELD_SOURCE:
-    case RULE_FIELD_RESOURCE:
-    case RULE_FIELD_CHECK:
-    case RULE_FIELD_DEDUP_KEY:
-    case RULE_FIELD_STATE:
-        return true;
-    default:
-        return false;
-    }
-}
-
 /* Patterns are known by their numbers in a table, and here is none of the rules'. */
 static bool is_usable(const struct ast *ast, bool has_changes)
 {
     if (ast->meaning == MEANS_MATCHES ||
         (has_changes && (ast->meaning == MEANS_LABELS || ast->meaning == MEANS_LABEL_OF)) ||
-        (has_changes && ast->meaning == MEANS_FIELD && !is_of_identity(ast->field)) ||
+        (has_changes && ast->meaning == MEANS_FIELD && !field_is_of_identity(ast->field)) ||
         (ast->receiver != NULL && !is_usable(ast->receiver, has_changes)))
         return false;
     for (const struct ast *child = ast->first; child != NULL; child = child->next)

@@ -5,6 +5,7 @@
 #include <string.h>
 #include "base/hash.h"
 #include "rules/enrich_clears.h"
+#include "rules/fields.h"
 #include "rules/parser.h"
 #include "rules/printer.h"
 #include "rules/rule_reading.h"
@@ -101,18 +102,11 @@ static struct ast *read_value(struct step_reading *reading, const struct yaml_no
 
 static const char *field_refused(enum rule_field field)
 {
-    switch (field) {
-    case RULE_FIELD_TENANT:
-    case RULE_FIELD_SOURCE:
-    case RULE_FIELD_RESOURCE:
-    case RULE_FIELD_CHECK:
-    case RULE_FIELD_DEDUP_KEY:
-        return "cannot be changed: it identifies the event; set a label instead";
-    case RULE_FIELD_STATE:
+    if (field == RULE_FIELD_STATE)
         return "cannot be changed: problems and clears find each other as they were sent";
-    default:
-        return "cannot be changed: times are those of the event as it was sent";
-    }
+    if (field_is_of_identity(field))
+        return "cannot be changed: it identifies the event; set a label instead";
+    return "cannot be changed: times are those of the event as it was sent";
 }
 
 /* What a key of `set` or an entry of `remove` names; `what` is its canonical text. False,

@@ -61,6 +61,21 @@ const struct field *field_row(enum rule_field field)
     return &fields[field];
 }
 
+bool field_is_of_identity(enum rule_field field)
+{
+    switch (field) {
+    case RULE_FIELD_TENANT:
+    case RULE_FIELD_SOURCE:
+    case RULE_FIELD_RESOURCE:
+    case RULE_FIELD_CHECK:
+    case RULE_FIELD_DEDUP_KEY:
+    case RULE_FIELD_STATE:
+        return true;
+    default:
+        return false;
+    }
+}
+
 enum rule_field field_find(struct text name)
 {
     for (unsigned i = 0; i < RULE_FIELD_COUNT; i++)

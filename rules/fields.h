@@ -62,6 +62,9 @@ struct field {
 /* The row of a field below RULE_FIELD_COUNT. */
 const struct field *field_row(enum rule_field field);
 
+/* Whether an event is known by it, so that no enrichment changes it. */
+bool field_is_of_identity(enum rule_field field);
+
 /* RULE_FIELD_COUNT when there is none. */
 enum rule_field field_find(struct text name);
 

@@ -174,6 +174,19 @@ static void a_key_that_a_former_form_holds_names_the_reload(void **state)
     "rules:\n- id: alive\n  where: check == \"new\"\n  by: [host]\n  expect: {every: " every "}\n" \
     "  incident: {title: t}\n  close: cleared()\n"
 
+/* What is said of h behind its incident, where `then` takes the place of ALIVE("2s"). */
+static void becomes_of_the_key(const struct put *puts, const char *then, const char *verdict)
+{
+    char *text, plain[2000], wanted[1000];
+    char *said = asked_of(puts, ALIVE("2s"), then, "host=h", "alive", &text);
+
+    snprintf(wanted, sizeof(wanted), "incident # of rule alive %s", verdict);
+    without_ids(said, plain, sizeof(plain));
+    assert_string_equal(plain, wanted);
+    free(said);
+    free(text);
+}
+
 /* Nothing was blind: the rule that waited is another one now, or gone. */
 static void a_sign_of_life_that_a_former_rule_had_names_the_reload(void **state)
 {
@@ -247,15 +260,8 @@ static void a_key_that_is_silent_since_its_incident_names_the_reload(void **stat
     };
 
     (void)state;
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        char *text, plain[2000], wanted[1000];
-        char *said = asked_of(silent, ALIVE("2s"), rows[i].after, "host=h", "alive", &text);
-        snprintf(wanted, sizeof(wanted), "incident # of rule alive %s", rows[i].verdict);
-        without_ids(said, plain, sizeof(plain));
-        assert_string_equal(plain, wanted);
-        free(said);
-        free(text);
-    }
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        becomes_of_the_key(silent, rows[i].after, rows[i].verdict);
 }
 
 /* The incident is open at the reload, and ends behind it. */
@@ -275,15 +281,8 @@ static void a_key_whose_incident_ends_behind_a_reload_is_told_by_the_rule_in_for
     };
 
     (void)state;
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        char *text, plain[2000], wanted[1000];
-        char *said = asked_of(heard, ALIVE("2s"), rows[i].after, "host=h", "alive", &text);
-        snprintf(wanted, sizeof(wanted), "incident # of rule alive %s", rows[i].verdict);
-        without_ids(said, plain, sizeof(plain));
-        assert_string_equal(plain, wanted);
-        free(said);
-        free(text);
-    }
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        becomes_of_the_key(heard, rows[i].after, rows[i].verdict);
 }
 
 /* An absence that is over while nothing is heard is forgotten until something is. */
