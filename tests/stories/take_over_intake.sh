@@ -3,31 +3,8 @@
 # one that has forgotten everything gets what the owner has left, which is enough for the next empty directory.
 # Method: an owner with small segments that takes snapshots all the time, killed with -9 once the Redis has let
 # go of something; a second directory; FLUSHALL; a third one.
-. "$TOCSIN_TREE/tests/stories/daemon_lib.sh"
-start_hook '{body[op][kind]} {body[incident][rule]} {body[incident][key]}'
-start_broker events:1
-redis=$(free_port)
-redis-server --port "$redis" --bind 127.0.0.1 --save '' --appendonly no >redis.log 2>&1 &
-started+=($!)
-ask() {
-    redis-cli -p "$redis" "$@"
-}
-wait_for "Redis answers" ask PING
-{
-    echo 'rules:'
-    rule first alpha
-} >rules.yaml
-directory() { # NAME: the next daemon runs in it
-    write_config <<TEXT
-rules: [rules.yaml]
-data: {dir: $1, snapshot: {every: 100ms}}
-shared: {address: "127.0.0.1:$redis", lease: 4s}
-intake: {body: {max: 8192}, bytes: {max: 256KiB}, keep: 1s}
-sinks:
-  - {name: hook, type: webhook, options: {url: "http://$hook/", idempotent: "true", rate_per_minute: "0"}}
-TEXT
-    sed -i "s/path: incidents.log/path: $1.log/; s/^  start: .*/&\n  topics: [{topic: events, disorder: 0ms}]/" tocsin.yaml
-}
+. "$TOCSIN_TREE/tests/stories/shared_lib.sh"
+small="intake: {body: {max: 8192}, bytes: {max: 256KiB}, keep: 1s}"
 push() { # PATH: what comes on standard input
     curl -s -o answer -w '%{http_code}' --data-binary @- "http://127.0.0.1:$admin$1" >status
 }
@@ -65,7 +42,7 @@ silenced() { # HOST: its incident opens, and nobody is told
     file_has "$2" "host=$1.*\"muted_by\":\"silence by-hand-1\"" || fail "$1 is not muted"
 }
 
-directory one
+directory one "$small"
 start_daemon
 wait_for "one is ready" answers /readyz 200
 event alpha h1 problem | push '/events?wait=8s'
@@ -77,7 +54,7 @@ kill -KILL "$daemon"
 wait "$daemon" || true
 
 # An empty directory.
-directory two
+directory two "$small"
 start_daemon
 wait_for "two is ready" answers /readyz 200
 file_has run.log 'event=recovering .*snapshot=[1-9]' || fail "no image was begun with"
@@ -91,7 +68,7 @@ fill_until has_image
 begins_behind 1 || fail "a frame is there that the owner has let go of: $(first_there)"
 kill -KILL "$daemon"
 wait "$daemon" || true
-directory three
+directory three "$small"
 start_daemon
 wait_for "three is ready" answers /readyz 200
 silenced h3 three.log

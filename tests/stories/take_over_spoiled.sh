@@ -2,30 +2,7 @@
 # who shares a unit: by the owner that comes back, and by the one that stands by and takes over from what it had
 # before; one that has nothing but such an image ends with code 65, and the sinks are told why.
 # Method: two daemons and a real Redis; files of images are given other content while nobody looks at them.
-. "$TOCSIN_TREE/tests/stories/daemon_lib.sh"
-start_hook '{body[op][kind]} {body[incident][rule]} {body[incident][key]}'
-start_broker events:1
-redis=$(free_port)
-redis-server --port "$redis" --bind 127.0.0.1 --save '' --appendonly no >redis.log 2>&1 &
-started+=($!)
-ask() {
-    redis-cli -p "$redis" "$@"
-}
-wait_for "Redis answers" ask PING
-{
-    echo 'rules:'
-    rule first alpha
-} >rules.yaml
-directory() { # NAME: the next daemon runs in it
-    write_config <<TEXT
-rules: [rules.yaml]
-data: {dir: $1, snapshot: {every: 100ms}}
-shared: {address: "127.0.0.1:$redis", lease: 4s}
-sinks:
-  - {name: hook, type: webhook, options: {url: "http://$hook/", idempotent: "true", rate_per_minute: "0"}}
-TEXT
-    sed -i "s/path: incidents.log/path: $1.log/; s/^  start: .*/&\n  topics: [{topic: events, disorder: 0ms}]/" tocsin.yaml
-}
+. "$TOCSIN_TREE/tests/stories/shared_lib.sh"
 run_in() { # NAME: the process is in $daemon
     directory "$1"
     : >"$1.run"
