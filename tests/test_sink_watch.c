@@ -7,44 +7,30 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 #include "daemon/log.h"
 #include "daemon/sink_watch.h"
-
-static int pipe_fd[2];
+#include "tests/log_pipe.h"
 
 static int setup(void **state)
 {
     (void)state;
-    if (pipe(pipe_fd) != 0 || fcntl(pipe_fd[0], F_SETFL, O_NONBLOCK) != 0)
-        return -1;
-    log_set_descriptor(pipe_fd[1]);
-    log_configure(LOG_INFO, LOG_TEXT);
-    return 0;
+    return log_pipe_open();
 }
 
 static int teardown(void **state)
 {
     (void)state;
-    log_set_descriptor(STDERR_FILENO);
-    close(pipe_fd[0]);
-    close(pipe_fd[1]);
+    log_pipe_close();
     return 0;
 }
 
 /* What was logged since the last look. */
 static const char *logged(void)
 {
-    static char text[4096];
-    ssize_t bytes;
-
     log_flush(true);
-    bytes = read(pipe_fd[0], text, sizeof(text) - 1);
-    text[bytes > 0 ? bytes : 0] = '\0';
-    return text;
+    return log_pipe_text();
 }
 
 static void assert_logs(struct sink_counters *before, const struct sink_counters *now,
