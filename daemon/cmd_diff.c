@@ -74,13 +74,14 @@ static const struct option_row rows[] = {
 static const struct option_table table = {
     .command = "diff",
     .usage = "--rules OLD --rules NEW [options] [FILE...]",
-    .about = "Runs two sets of rules over the same recorded events and tells what the change does: "
-             "incidents gained, lost, merged, split, regrouped, retimed, told at another time, of "
-             "another priority, severity or route, and pages saved or added. FILE is a recording "
-             "(.trec), a small log (.tlog) or "
-             "events as JSON lines; without one it is a range of Kafka topics, which is read "
-             "twice, with what was pushed where --data says where. Exit code 0: nothing changed, 1: "
-             "something did, above: it could not be told.",
+    .about =
+        "Runs two sets of rules over the same recorded events and tells what the change does: "
+        "incidents gained, lost, merged, split, regrouped, retimed, told at another time, of "
+        "another priority, severity or route, and pages saved or added. FILE is a recording "
+        "(.trec), a small log (.tlog) or "
+        "events as JSON lines; without one it is a range of Kafka topics, which is read "
+        "twice, with what was pushed where --data says where. Exit code 0: nothing changed, 1: "
+        "something did, above: it could not be told.",
     .rows = rows,
     .row_count = OPTION_ROWS(rows),
     .arguments_max = OPTION_LIST_MAX,
