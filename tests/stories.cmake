@@ -46,7 +46,7 @@ function(tocsin_story)
             tocsin_waits(${name})
         endif()
         if("kafka" IN_LIST ARG_NEEDS)
-            set_tests_properties(${name} PROPERTIES FIXTURES_REQUIRED kafka)
+            set_property(TEST ${name} APPEND PROPERTY FIXTURES_REQUIRED kafka)
         endif()
     endforeach()
 endfunction()
@@ -89,6 +89,7 @@ function(tocsin_weaken)
     file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/scratch/weaken)
     set_tests_properties(weaken_${ARG_NAME} PROPERTIES TIMEOUT ${ARG_TIMEOUT} RESOURCE_LOCK weaken COST 100
         WORKING_DIRECTORY ${CMAKE_BINARY_DIR}/scratch/weaken LABELS "${ARG_LABELS}")
+    tocsin_needs_tree(tsan weaken_${ARG_NAME})
 endfunction()
 
 # tocsin_mutate(NAME <name> TESTS <test program>... FILES <source>... COUNT <changes> [SEED <number>]
@@ -110,6 +111,7 @@ function(tocsin_mutate)
     tocsin_test(mutants_${ARG_NAME} ${CMAKE_CURRENT_SOURCE_DIR}/mutate_code.py --tests ${tests} --count ${ARG_COUNT}
         --seed ${ARG_SEED} --least ${ARG_LEAST} --argued ${CMAKE_CURRENT_SOURCE_DIR}/mutate_code.argued --tree ${trees}/asan ${ARG_FILES})
     set_tests_properties(mutants_${ARG_NAME} PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS "${ARG_LABELS}")
+    tocsin_needs_tree(asan mutants_${ARG_NAME})
 endfunction()
 
 file(GLOB areas CONFIGURE_DEPENDS stories/*.cmake)
