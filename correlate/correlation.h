@@ -144,6 +144,9 @@ void correlation_mark_dirty(struct correlation *c, struct key_lane *lane, uint32
 
 /* --- watch_expect.c --------------------------------------------------------------------- */
 
+/* The form in `slot`, which lists the key, has it from now on, which a former form of it watches:
+ * due by its last sign of life, though no sooner than it was. */
+void expect_take_over(struct correlation *c, struct key_state *key, uint32_t slot);
 /* The rules in force list the key: from `at_ms` on where it is new. */
 void expect_list(struct correlation *c, struct key_state *key, int64_t at_ms);
 /* True for a key that the list in force has not named: it no longer watches on after a close. */

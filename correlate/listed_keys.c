@@ -10,6 +10,7 @@
 #include "correlate/listed_keys.h"
 
 #include <stdlib.h>
+#include "correlate/key_queue.h"
 #include "correlate/rule_trace.h"
 
 /* The slot's rule has a list that this worker has not gone by yet. */
@@ -42,16 +43,15 @@ static void key_take(struct correlation *c, uint32_t slot, const struct text *va
         return;
     struct key_lane *lane = &engine->key_lanes[l];
     uint32_t number = key_find(lane, id);
-    /* A former form has it: with an open incident it stays so, and the note is for its end. */
-    bool is_former = number != UINT32_MAX && key_at(lane, number)->slot != slot &&
-                     !key_at(lane, number)->is_open;
-    if (is_former) {
-        rule_key_let_go(c, lane, number);
-        number = UINT32_MAX;
-    }
+    const bool is_former = number != UINT32_MAX && key_at(lane, number)->slot != slot &&
+                           !key_at(lane, number)->is_open;
     if (number == UINT32_MAX) {
         number = rule_key_add(c, lane, id, slot, value);
         key_at(lane, number)->last_any = TIME_PACK(from_ms(c));
+    } else if (is_former) { /* with an open incident it stays so, and the note is for its end */
+        struct key_state *key = key_at(lane, number);
+        expect_take_over(c, key, slot);
+        key_queue_note(c->worker, key, number, key_last_ms(key));
     }
     expect_list(c, key_at(lane, number), from_ms(c));
     if (is_former)

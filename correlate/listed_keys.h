@@ -2,7 +2,8 @@
  * listed_keys.h - the keys that rules with `expect` list are there from the first step of a rule
  * set on, whether anything came for them or not (docs/correlation.md, section 3).
  *
- * A key that was listed before carries on; one that is listed no more leaves, and its incident
+ * A key that was listed before carries on, also where a former form of the rule watches it: who is
+ * silent stays so over a reload. One that is listed no more leaves, and its incident
  * closes with it, also one that a former form opened. Of a rule that has gone all leave that have
  * no open incident.
  *

@@ -166,8 +166,7 @@ static bool expect_touch_open(struct correlation *c, struct key_lane *lane, uint
 
 /* A former form's key that watches goes on as it would had the form in force been told of its last
  * sign of life: a host that fell silent before a reload is missed after it. False where that form
- * would not have it: the rule is gone, or lists its keys, which it took when it came, or there was
- * no sign of life. */
+ * would not have it: the rule is gone, or lists others, or there was no sign of life. */
 static bool goes_over(struct correlation *c, struct key_state *key)
 {
     struct expected *expected = key_body(key);
@@ -199,6 +198,17 @@ static bool expect_closed(struct correlation *c, struct key_state *key, int64_t 
     if (expected->due_ms <= at_ms)
         wait_from(expected, rule, at_ms);
     return true;
+}
+
+void expect_take_over(struct correlation *c, struct key_state *key, uint32_t slot)
+{
+    struct expected *expected = key_body(key);
+    const int64_t due_ms = expected->due_ms;
+
+    rule_key_inherit(c, key, slot);
+    wait_from(expected, correlation_rule(c, key), expected->last_ms);
+    if (expected->due_ms < due_ms)
+        expected->due_ms = due_ms;
 }
 
 void expect_list(struct correlation *c, struct key_state *key, int64_t at_ms)

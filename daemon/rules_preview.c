@@ -135,8 +135,9 @@ static const char *watching_words(const struct preview_row *row)
         [DRAIN_ALONE] = "nobody is expected any more"};
 
     if (row->lists)
-        return "the new form expects those in its list, a whole `every` after it takes effect, and "
-               "nobody else";
+        return "the new form expects those in its list: whom this one waits for, by the new "
+               "`every`, but no sooner than this one would; others a whole `every` after it takes "
+               "effect; and nobody else";
     return row->expects ? of_absences[row->drain] : of_windows[row->drain];
 }
 

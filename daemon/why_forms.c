@@ -3,8 +3,8 @@
  * why_parts.h.
  *
  *   a window      stays in the form that it began in until the next event comes for it
- *   an absence    is waited for by the form in force, though no sooner than the former one did
- *   a listed key  is one of the form in force from the switch on
+ *   an absence    is waited for by the form in force, though no sooner than the former one did:
+ *                 from the switch on where that form lists the key, else once its time is up
  */
 #include <stdio.h>
 #include <string.h>
@@ -79,8 +79,6 @@ void why_forms_turned(struct why *why, const struct trace_turn *turn)
         struct why_rule *of = why_rule_of(why, turn->rule); /* `from` may have moved */
         of->watched = true;
         of->now = was;
-        of->now.is_listed = turn->rule->listed_count > 0;
-        of->now.at_ms = of->now.is_listed ? turn->at_ms : was.at_ms;
         of->emptied_ms = INT64_MIN;
         return;
     }

@@ -25,7 +25,6 @@ static void begin(struct why_rule *of, const struct trace_touch *touch)
     of->watched = true;
     of->now.key = touch->touch->key;
     of->now.ended_ms = of->now.opened_ms = of->now.evicted_ms = of->now.heir_ms = INT64_MIN;
-    of->now.is_listed = false;
     why_take_state(of, touch);
 }
 

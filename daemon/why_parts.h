@@ -87,7 +87,6 @@ struct why_alert {
 struct why_moment {
     struct id128 key;
     int64_t at_ms, next_ms;
-    bool is_listed; /* by a rule that lists it from at_ms on; no sign of life came since */
     double near;
     char state[300];
     char waits[160];  /* what the key's timer did at next_ms, when nothing had come before */

@@ -169,11 +169,7 @@ static void say_watched(struct why *why, const struct why_rule *of)
     }
     say(why, "rule %s: %s", of->rule->id,
         of->now.state[0] != '\0' ? of->now.state : "it was counted");
-    say_time(why,
-             of->now.is_listed                    ? ", and lists this key since "
-             : of->rule->form_kind == FORM_EXPECT ? ", one came at "
-                                                  : " at ",
-             of->now.at_ms);
+    say_time(why, of->rule->form_kind == FORM_EXPECT ? ", one came at " : " at ", of->now.at_ms);
     say_outcome(why, of);
 }
 

@@ -273,6 +273,7 @@ static void X5_a_list_between_two_forms_takes_only_what_is_heard_of(void **state
     }
 }
 
+/* Who is gets its `every` from its last sign of life on. */
 static void X5_who_is_not_in_the_list_of_the_new_form_is_not_missed(void **state)
 {
     (void)state;
@@ -282,11 +283,50 @@ static void X5_who_is_not_in_the_list_of_the_new_form_is_not_missed(void **state
         put(&life, 100, "b", "hb", "");
         change_rules(&life, BEATS("every: 9s, keys: [{resource: b}]", "cleared()", "new"));
         pass_to(&life, 12000);
-        char brief[64];
-        snprintf(brief, sizeof(brief), "%" PRId64 " opened rule one resource=b n=1 alerts=1\n",
-                 last_switch_ms(&life) + 9000);
+        life_end(&life, "9100 opened rule one resource=b n=1 alerts=1\n");
+    }
+}
+
+/* Listed by both: the new `every` counts from the last sign of life, or from when the key was first
+ * listed, though nobody is missed sooner than by the former form; and c, which is new, is due from
+ * the switch on. */
+static void X5_a_listed_key_carries_on_when_the_form_changes(void **state)
+{
+    static const struct {
+        const char *every;
+        int64_t every_ms, waited_ms; /* the latter: how long a and b are waited for */
+    } rows[] = {{"9s", 9000, 9000}, {"1s", 1000, 5000}};
+
+    (void)state;
+#define OPENED "%" PRId64 " opened rule one resource="
+#define FIRST " n=1 alerts=1\n"
+    for (int i = 0; i < 2 * FORMS; i++) {
+        struct life life = life_begin(
+            BEATS("every: 5s, keys: [{resource: a}, {resource: b}]", "cleared()", "former"),
+            worker_counts[i / 2]);
+        char rules[1024], waited[160], fresh[80], brief[2 * sizeof(waited)];
+        put(&life, 1000, "a", "hb", "");
+        pass_to(&life, 3000);
+        snprintf(rules, sizeof(rules), BEATS("every: %s, keys: [%s]", "cleared()", "new"),
+                 rows[i % 2].every, "{resource: a}, {resource: b}, {resource: c}");
+        change_rules(&life, rules);
+        const int64_t switch_ms = last_switch_ms(&life);
+        const int64_t begin_ms = bench_mark(life.bench, MARK_BEGIN).value_ms - BENCH_T0;
+        const int64_t listed_ms = (begin_ms - 199) / 200 * 200;
+        assert_in_range(listed_ms + 1000, 1, 1000);
+        assert_in_range(switch_ms, 2001, 2599); /* so c is last of the first, first of the second */
+        pass_to(&life, 16000);
+        assert_int_equal(count_of(&life, "\"title\":\"new\""), 3);
+        assert_int_equal(count_of(&life, "\"why\":\"nothing since it was listed, "), 2);
+        snprintf(waited, sizeof(waited), OPENED "b" FIRST OPENED "a" FIRST,
+                 listed_ms + rows[i % 2].waited_ms, 1000 + rows[i % 2].waited_ms);
+        snprintf(fresh, sizeof(fresh), OPENED "c" FIRST, switch_ms + rows[i % 2].every_ms);
+        snprintf(brief, sizeof(brief), "%s%s", i % 2 == 0 ? waited : fresh,
+                 i % 2 == 0 ? fresh : waited);
         life_end(&life, brief);
     }
+#undef OPENED
+#undef FIRST
 }
 
 /* Keys that go over count in the bound of the form in force, by their last touch, whichever form it
@@ -564,6 +604,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(X5_a_rule_that_comes_back_misses_nobody_of_before),
         cmocka_unit_test(X5_a_list_between_two_forms_takes_only_what_is_heard_of),
         cmocka_unit_test(X5_who_is_not_in_the_list_of_the_new_form_is_not_missed),
+        cmocka_unit_test(X5_a_listed_key_carries_on_when_the_form_changes),
         cmocka_unit_test(X5_what_goes_over_counts_in_the_new_forms_bound),
         cmocka_unit_test(X5_an_absence_of_whom_the_new_form_does_not_list_is_over),
         cmocka_unit_test(X5_an_absence_that_ends_is_watched_by_the_new_form),

@@ -436,8 +436,11 @@ static void with_at_a_key_stands_in_the_form_that_holds_it(void **state)
          "rule alive: expects an event every 20s, one came at " T
          "45.000Z; by itself it stays so until 2001-09-09T01:47:05.000Z"},
         {"a listed key", silent, LISTS("8s"), LISTS("20s"), "host=h", 5000,
-         "rule alive: expects an event every 20s, and lists this key since " T
-         "44.000Z; by itself it stays so until 2001-09-09T01:47:04.000Z"},
+         "rule alive: expects an event every 20s, one came at " T
+         "41.000Z; by itself it stays so until 2001-09-09T01:47:01.000Z"},
+        {"a learned key that is listed", silent, ALIVE("8s"), LISTS("2s"), "host=h", 5000,
+         "rule alive: expects an event every 2s, one came at " T
+         "41.000Z; by itself it stays so until " T "49.000Z"},
         {"a listed key, behind its next event", heard, LISTS("8s"), LISTS("20s"), "host=h", 6000,
          "rule alive: expects an event every 20s, one came at " T
          "45.000Z; by itself it stays so until 2001-09-09T01:47:05.000Z"},

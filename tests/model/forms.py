@@ -273,13 +273,10 @@ class Steps(Key):
 
 class Expect(Key):
     """Absence: who has shown a sign of life, or is listed, owes another."""
-    listed = None  # when it was, where a rule lists it
-
-    def owes_from(self, now):
-        self.due_at = now + self.rule.expect["every_ms"]
+    since = None  # its last sign of life; before that, when it was listed
 
     def touch(self, touch):
-        self.owes_from(touch.time)
+        self.since, self.due_at = touch.time, touch.time + self.rule.expect["every_ms"]
         super().touch(touch)
 
     def take(self, touch):
@@ -293,16 +290,15 @@ class Expect(Key):
         elif seen == math.inf:
             self.due_at = now + 10000
         elif now < seen + 60000:
-            self.owes_from(seen + 60000)
+            self.due_at = seen + 60000 + every
         else:
-            since = last.time if last else self.listed
-            self.open([], None, words.of_absence(every, since, last is None, now), now,
-                      bare=(since, self.rule.expect.get("severity", "major")))
+            self.open([], None, words.of_absence(every, self.since, last is None, now), now,
+                      bare=(self.since, self.rule.expect.get("severity", "major")))
 
     def closed(self, now, inc):
         """From now on it is a key of the form in force; also where its own would open an incident, but is not."""
         self.place = self.model.heirs.get(self.rule.family, self.rule).place
-        self.owes_from(self.last_raise.time if self.last_raise else self.listed)
+        self.due_at = self.since + self.rule.expect["every_ms"]
         if self.drains() or (inc.is_open() if inc else not self.last_raise) and self.values not in self.rule.listed:
             self.due_at = math.inf  # forgotten until its next sign of life
         elif self.due_at <= now:

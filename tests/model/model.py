@@ -149,10 +149,13 @@ class Model:
         return key
 
     def list_keys(self, now):
-        """Those that rules list are there without a touch."""
-        for key in [self.holder(rule, values, takes=True) for rule in self.in_force for values in rule.listed]:
-            if not key.last_raise and not key.listed:
-                key.listed, key.due_at = now, now + key.rule.expect["every_ms"]
+        """Those that rules list are there without a touch, and go over from a former form that watches them."""
+        for rule, values in [(rule, values) for rule in self.in_force for values in rule.listed]:
+            least = key.due_at if (key := self.keys.get((rule.family, values))) else NEVER
+            key = key or self.holder(rule, values, takes=True)
+            key.since = key.since or now
+            if not key.incident:
+                key.place, key.due_at = rule.place, max(least, key.since + rule.expect["every_ms"])
 
     def switch(self, now):
         said = self.switches.pop(0)

@@ -72,7 +72,7 @@ says '      expect "{every: 1s, keys: [{host: a}, {host: nas}]}" -> "{every: 2h,
 rules 'every: 2h, keys: [{host: a}]' '3h, keys: [{host: y}]' >rules.yaml
 look
 says '      1 open incident keeps its key until it closes; the new form opens none for the same key before; one of a key that the new list does not name closes at once, cause unlisted'
-says '      no incident is open: the new form expects those in its list, a whole `every` after it takes effect, and nobody else'
+says '      no incident is open: the new form expects those in its list: whom this one waits for, by the new `every`, but no sooner than this one would; others a whole `every` after it takes effect; and nobody else'
 
 # Gone, or by other names: x is up to a person.
 rules 'every: 2h, keys: [{host: a}]' >rules.yaml
