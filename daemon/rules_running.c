@@ -236,9 +236,10 @@ json_t *rules_running_json(const struct rules_running *running)
     }
     for (size_t i = 0; i < running->mute_count; i++) {
         const struct running_mute *mute = &running->mutes[i];
-        json_array_append_new(mutes, json_pack("{s:s,s:s,s:o,s:I}", "kind", mute->kind, "id",
+        json_array_append_new(mutes, json_pack("{s:s,s:s,s:o,s:o,s:I}", "kind", mute->kind, "id",
                                                mute->id, "digest", json_digest(mute->digest),
-                                               "incidents", (json_int_t)mute->incidents));
+                                               "shape", shape_json(&mute->shape), "incidents",
+                                               (json_int_t)mute->incidents));
     }
     json_object_set_new(root, "version", json_string(TOCSIN_VERSION));
     json_object_set_new(root, "rules", rules);

@@ -1,5 +1,6 @@
 # Aim: a sink hears nothing of an incident while a silence or an inhibition mutes it, and hears of it
-# once when that ends: by a reload without the silence, by the end of the source. Method: one
+# once when that ends: by a reload without the silence, by the end of the source. What a reload would
+# change of a mute is told the same by the daemon and by who asks it for what is in force. Method: one
 # webhook that writes down what it is told, in order.
 . "$TOCSIN_TREE/tests/stories/daemon_lib.sh"
 start_hook '{body[op][kind]} {body[incident][rule]} {body[incident][key]}'
@@ -29,6 +30,27 @@ file_has incidents.log '"change":"opened".*host=h1.*"muted_by":"silence h1-moves
 metric_is 'tocsin_mute_incidents{kind="silence",mute="h1-moves"}' 1 || fail "not counted"
 metric_is tocsin_incidents_muted_total 1 || fail "not counted as muted"
 ! file_has hook.log 'host=h1$' || fail "told while silenced"
+
+# Others than those in force: which of their keys, as the daemon itself says it.
+cp rules.yaml in_force.yaml
+sed -i 's/equal: .host./equal: [host, resource]/; s/2999-/2998-/' rules.yaml
+code=0
+"$TOCSIN" check --config tocsin.yaml --against running >check.out 2>&1 || code=$?
+[[ $code == 1 ]] || fail "changed mutes are no change: $code $(cat check.out)"
+{ grep -A 1 -E '^  (silence|inhibit) ' check.out || true; } >rows
+diff rows - <<'ROWS' || fail "other keys of mutes"
+  inhibit dark                       changed      muted incidents 0
+      equal "[host]" -> "[host, resource]"
+  silence h1-moves                   changed      muted incidents 1
+      to "2999-01-01T00:00:00Z" -> "2998-01-01T00:00:00Z"
+ROWS
+"$TOCSIN" check --config tocsin.yaml --against running --json >check.json || true
+curl -s -o dry.json -X POST "http://127.0.0.1:$admin/reload?dry=1"
+python3 -c '
+import json
+asked, dry = json.load(open("check.json"))["mutes"], json.load(open("dry.json"))["mutes"]
+assert asked == dry and all(len(mute["changes"]) == 1 for mute in asked), (asked, dry)' || fail "a look from outside sees other changes of mutes"
+cp in_force.yaml rules.yaml
 
 # Without the silence.
 rules >rules.yaml
