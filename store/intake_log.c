@@ -14,45 +14,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/host.h"
-#include "store/segment_format.h"
+#include "store/intake_read.h"
 
 enum {
     FRAME_BYTES = 1 << 20, /* beyond this no further post is taken into one */
     FRAME_KIND = 1,
     PREPARE_BYTES = 256 << 10,
-    PLACE_BYTES = 4 << 10, /* between two places that are known by heart */
     LOOK_MS = 10,
     SLEEP_MS = 1000,
-};
-
-struct frame_front {
-    uint64_t first;
-    uint32_t count;
-    uint32_t pad;
-};
-
-struct record_front {
-    uint32_t bytes; /* of the whole record, zeros behind it included */
-    uint16_t kind;
-    uint16_t who_bytes;
-    int64_t at_ms, wall_ms;
-    uint64_t of;
-    uint16_t from_bytes, what_bytes;
-    uint32_t body_bytes;
-};
-
-_Static_assert(sizeof(struct frame_front) == 16, "written to files");
-_Static_assert(sizeof(struct record_front) == 40, "written to files");
-
-/* Where a frame lies among the positions. */
-struct place {
-    uint64_t frame, position;
-    int64_t wall_ms;
-};
-
-struct places {
-    VECTOR_OF(struct place) at; /* the oldest first */
-    uint64_t bytes;             /* of frames since the last one */
 };
 
 struct intake_log {
@@ -74,249 +43,15 @@ struct intake_log {
     struct intake_post *first, **last;
     bool must_stop, has_call;
     uint64_t release_before; /* frame; 0: nothing is to go */
-    struct places places;
+    struct intake_places places;
     char why[ERROR_TEXT_BYTES]; /* it is broken */
     struct intake_log_counters counters;
 };
 
-/* ---- frames ---- */
-
-static int damaged(struct error *err, uint64_t position, const char *what)
-{
-    error_set(err, "record %" PRIu64 " %s", position, what);
-    return -EBADMSG;
-}
-
-int intake_frame_begin(struct intake_cursor *cursor, const char *payload, size_t bytes,
-                       struct error *err)
-{
-    struct frame_front front;
-
-    if (bytes < sizeof(front))
-        return damaged(err, 0, "is cut off");
-    memcpy(&front, payload, sizeof(front));
-    *cursor =
-        (struct intake_cursor){payload + sizeof(front), payload + bytes, front.first, front.count};
-    return 0;
-}
-
-int intake_frame_next(struct intake_cursor *cursor, struct intake_record *out, struct error *err)
-{
-    size_t room = (size_t)(cursor->end - cursor->at);
-    struct record_front front;
-    const char *at;
-    uint64_t needed;
-
-    if (cursor->left == 0)
-        return room == 0 ? 0 : damaged(err, cursor->position, "is not counted");
-    if (room < sizeof(front))
-        return damaged(err, cursor->position, "is cut off");
-    memcpy(&front, cursor->at, sizeof(front));
-    needed = sizeof(front) + (uint64_t)front.who_bytes + front.from_bytes + front.what_bytes +
-             front.body_bytes;
-    if (front.bytes > room || front.bytes % 8 != 0 || needed > front.bytes ||
-        front.bytes - needed >= 8)
-        return damaged(err, cursor->position, "has lengths that do not fit");
-    if (front.kind == 0 || front.kind >= INTAKE_KIND_COUNT)
-        return damaged(err, cursor->position, "is of a kind that is not known here");
-    at = cursor->at + sizeof(front);
-    *out = (struct intake_record){
-        .position = cursor->position,
-        .at_ms = front.at_ms,
-        .wall_ms = front.wall_ms,
-        .of = front.of,
-        .kind = (enum intake_kind)front.kind,
-        .who = {at, front.who_bytes},
-        .from = {at + front.who_bytes, front.from_bytes},
-        .what = {at + front.who_bytes + front.from_bytes, front.what_bytes},
-        .body = {at + front.who_bytes + front.from_bytes + front.what_bytes, front.body_bytes}};
-    cursor->at += front.bytes;
-    cursor->position++;
-    cursor->left--;
-    return 1;
-}
-
-/* ---- posts ---- */
-
-struct intake_post *intake_post_create(void)
-{
-    return calloc(1, sizeof(struct intake_post));
-}
-
-void intake_post_destroy(struct intake_post *post)
-{
-    if (post == NULL)
-        return;
-    free(post->bytes.at);
-    free(post);
-}
-
-static void add_text(struct intake_post *post, struct text text)
-{
-    if (text.len > 0)
-        memcpy(post->bytes.at + post->bytes.count, text.at, text.len);
-    post->bytes.count += text.len;
-}
-
-static struct text cut(struct text text, uint32_t most)
-{
-    return text.len > most ? (struct text){text.at, most} : text;
-}
-
-void intake_post_add(struct intake_post *post, const struct intake_record *record)
-{
-    struct text who = cut(record->who, INTAKE_WORD_BYTES_MAX);
-    struct text from = cut(record->from, INTAKE_WORD_BYTES_MAX);
-    struct text what = cut(record->what, INTAKE_WORD_BYTES_MAX);
-    size_t used = sizeof(struct record_front) + who.len + from.len + what.len + record->body.len;
-    size_t bytes = (used + 7) & ~(size_t)7;
-    const struct record_front front = {.bytes = (uint32_t)bytes,
-                                       .kind = (uint16_t)record->kind,
-                                       .who_bytes = (uint16_t)who.len,
-                                       .of = record->of,
-                                       .from_bytes = (uint16_t)from.len,
-                                       .what_bytes = (uint16_t)what.len,
-                                       .body_bytes = record->body.len};
-
-    assert(record->body.len <= INTAKE_BODY_BYTES_MAX);
-    vector_reserve(&post->bytes, bytes);
-    memcpy(post->bytes.at + post->bytes.count, &front, sizeof(front));
-    post->bytes.count += sizeof(front);
-    add_text(post, who);
-    add_text(post, from);
-    add_text(post, what);
-    add_text(post, record->body);
-    memset(post->bytes.at + post->bytes.count, 0, bytes - used);
-    post->bytes.count += bytes - used;
-    post->count++;
-}
-
-/* Into each record of a frame's payload. */
-static void stamp(char *payload, size_t bytes, int64_t at_ms, int64_t wall_ms)
-{
-    size_t at = sizeof(struct frame_front);
-
-    while (at < bytes) {
-        struct record_front front;
-        memcpy(&front, payload + at, sizeof(front));
-        front.at_ms = at_ms;
-        front.wall_ms = wall_ms;
-        memcpy(payload + at, &front, sizeof(front));
-        at += front.bytes;
-    }
-}
-
-/* ---- places ---- */
-
-/* The frame that comes behind all others; one that begins a segment is always known. */
-static void place_add(struct places *places, const struct place *place, bool begins_segment,
-                      size_t bytes)
-{
-    if (begins_segment || places->bytes >= PLACE_BYTES) {
-        vector_add(&places->at) = *place;
-        places->bytes = 0;
-    }
-    places->bytes += bytes;
-}
-
-/* The last place at or before; count: there is none. */
-static size_t place_find(const struct places *places, uint64_t number, bool is_frame)
-{
-    size_t low = 0, high = places->at.count;
-
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        const struct place *place = &places->at.at[middle];
-        if ((is_frame ? place->frame : place->position) <= number)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low > 0 ? low - 1 : places->at.count;
-}
-
-/* ---- reading ---- */
-
-struct reading {
-    intake_each each;
-    void *self;
-    struct places *places; /* NULL: nobody asks for them */
-    uint64_t next;
-    int64_t last_ms;
-    bool has_begun;
-};
-
-/* One frame's records. */
-static int read_frame(struct reading *reading, const struct segment_frame *frame, struct error *err)
-{
-    struct intake_cursor cursor;
-    struct intake_record record;
-    struct error why = {""};
-    int rc = intake_frame_begin(&cursor, frame->payload, frame->bytes, &why);
-    bool is_first = true;
-
-    /* What was before the first frame that is there has been let go of. */
-    if (rc == 0 && cursor.position != reading->next && (reading->has_begun || frame->number == 1))
-        rc = damaged(&why, cursor.position, "is not the next one");
-    reading->has_begun = true;
-    while (rc == 0 && (rc = intake_frame_next(&cursor, &record, &why)) == 1) {
-        if (is_first && reading->places != NULL)
-            place_add(reading->places,
-                      &(struct place){frame->number, record.position, record.wall_ms},
-                      frame->at == SEGMENT_HEAD_BYTES, frame->bytes);
-        is_first = false;
-        reading->next = cursor.position;
-        reading->last_ms = record.at_ms;
-        if (reading->each != NULL)
-            reading->each(reading->self, &record);
-        rc = 0;
-    }
-    if (rc < 0)
-        error_set(err, "%s: byte %" PRIu64 ": %s", frame->file, frame->at, why.text);
-    return rc;
-}
-
-/* Reads all there is; the walk is the caller's, also when it fails. */
-static int read_all(const struct segment_config *config, struct reading *reading,
-                    struct segment_walk **walk, enum segment_refusal *why, struct error *err)
-{
-    struct segment_frame frame;
-    int rc;
-
-    *walk = NULL;
-    rc = segment_walk_create(config, walk, why, err);
-    if (rc != 0)
-        return rc;
-    while ((rc = segment_walk_next(*walk, &frame, err)) == 1) {
-        rc = read_frame(reading, &frame, err);
-        if (rc != 0) {
-            *why = SEGMENT_REFUSED_DAMAGED;
-            return rc;
-        }
-    }
-    *why = segment_walk_refusal(*walk);
-    return rc;
-}
-
-int intake_log_read(const struct segment_config *config, intake_each each, void *self,
-                    struct segment_end *end, enum segment_refusal *why, struct error *err)
-{
-    struct reading reading = {.each = each, .self = self, .last_ms = INT64_MIN};
-    struct segment_walk *walk;
-    int rc = read_all(config, &reading, &walk, why, err);
-
-    if (rc == 0 && end != NULL) {
-        *end = *segment_walk_end(walk);
-        end->places = NULL;
-    }
-    segment_walk_destroy(walk);
-    return rc;
-}
-
 /* The lock is held, or nobody else is there. */
 static void count_first(struct intake_log *log)
 {
-    const struct places *places = &log->places;
+    const struct intake_places *places = &log->places;
 
     if (places->at.count == 0)
         return;
@@ -328,7 +63,7 @@ int intake_log_open(const struct intake_log_config *config, intake_each each, vo
                     struct intake_log **out, enum segment_refusal *why, struct error *err)
 {
     struct intake_log *log = calloc(1, sizeof(*log));
-    struct reading reading = {.each = each, .self = self, .last_ms = INT64_MIN};
+    struct intake_reading reading = {.each = each, .self = self, .last_ms = INT64_MIN};
     struct segment_walk *walk = NULL;
     int rc = -ENOMEM;
 
@@ -343,7 +78,7 @@ int intake_log_open(const struct intake_log_config *config, intake_each each, vo
     pthread_mutex_init(&log->lock, NULL);
     pthread_cond_init(&log->done, NULL);
     reading.places = &log->places;
-    rc = read_all(&config->segments, &reading, &walk, why, err);
+    rc = intake_read_all(&config->segments, &reading, &walk, why, err);
     if (rc != 0)
         goto out;
     count_first(log);
@@ -374,7 +109,7 @@ static struct intake_post *take_posts(struct intake_log *log, size_t *bytes, uin
 {
     struct intake_post *first = log->first, *post = first, **end = &first;
 
-    *bytes = sizeof(struct frame_front);
+    *bytes = INTAKE_FRONT_BYTES;
     *count = 0;
     while (post != NULL && (*count == 0 || *bytes + post->bytes.count <= FRAME_BYTES)) {
         *bytes += post->bytes.count;
@@ -392,11 +127,9 @@ static struct intake_post *take_posts(struct intake_log *log, size_t *bytes, uin
 static char *make_frame(const struct intake_log *log, const struct intake_post *posts, size_t bytes,
                         uint32_t count)
 {
-    const struct frame_front front = {.first = log->next, .count = count};
-    char *payload = memory_alloc(bytes), *at = payload;
+    char *payload = memory_alloc(bytes), *at = payload + INTAKE_FRONT_BYTES;
 
-    memcpy(at, &front, sizeof(front));
-    at += sizeof(front);
+    intake_frame_front(payload, log->next, count);
     for (const struct intake_post *post = posts; post != NULL; post = post->next) {
         memcpy(at, post->bytes.at, post->bytes.count);
         at += post->bytes.count;
@@ -413,7 +146,7 @@ static int write_frame(struct intake_log *log, char *payload, size_t bytes, int6
     int rc;
 
     *at_ms = now_ms > log->last_ms ? now_ms : log->last_ms;
-    stamp(payload, bytes, *at_ms, wall_ms);
+    intake_frame_stamp(payload, bytes, *at_ms, wall_ms);
     rc = segment_log_append(log->log, FRAME_KIND, payload, bytes, &frame, err);
     if (rc == 0)
         rc = segment_log_sync(log->log, err);
@@ -430,8 +163,8 @@ static int write_frame(struct intake_log *log, char *payload, size_t bytes, int6
     } else {
         log->last_ms = *at_ms;
         pthread_mutex_lock(&log->lock);
-        place_add(&log->places, &(struct place){frame, log->next, wall_ms},
-                  segment_log_segment_begins(log->log) == frame, bytes);
+        intake_places_add(&log->places, &(struct intake_place){frame, log->next, wall_ms},
+                          segment_log_segment_begins(log->log) == frame, bytes);
         count_first(log);
         pthread_mutex_unlock(&log->lock);
     }
@@ -503,7 +236,7 @@ static void write_waiting(struct intake_log *log)
     size_t bytes;
     struct intake_post *posts = take_posts(log, &bytes, &count);
 
-    write_posts(log, posts, bytes, count, bytes - sizeof(struct frame_front));
+    write_posts(log, posts, bytes, count, bytes - INTAKE_FRONT_BYTES);
 }
 
 /* What the owner of the log has to say itself, between two frames; the lock is held before and
@@ -520,14 +253,13 @@ static void write_own(struct intake_log *log)
     if (post == NULL)
         return;
     post->next = NULL;
-    write_posts(log, post, sizeof(struct frame_front) + post->bytes.count, post->count, 0);
+    write_posts(log, post, INTAKE_FRONT_BYTES + post->bytes.count, post->count, 0);
 }
 
 /* Lets go of what nobody needs; the lock is held before and after. */
 static void release(struct intake_log *log)
 {
     uint64_t before = log->release_before;
-    size_t first;
     struct error err;
     int rc;
 
@@ -539,12 +271,7 @@ static void release(struct intake_log *log)
     before = segment_log_first_frame(log->log);
     pthread_mutex_lock(&log->lock);
     log->counters.release_faults += rc != 0;
-    first = place_find(&log->places, before, true);
-    if (first < log->places.at.count) {
-        log->places.at.count -= first;
-        memmove(log->places.at.at, log->places.at.at + first,
-                log->places.at.count * sizeof(log->places.at.at[0]));
-    }
+    intake_places_drop_before(&log->places, before);
     count_first(log);
     segment_log_counters(log->log, &log->counters.log);
 }
@@ -655,7 +382,7 @@ int intake_log_post(struct intake_log *log, struct intake_post *post, struct err
     int rc;
 
     assert(post->count > 0);
-    if (post->bytes.count + sizeof(struct frame_front) > log->frame_max) {
+    if (post->bytes.count + INTAKE_FRONT_BYTES > log->frame_max) {
         error_set(err, "%" PRIu32 " records of %zu bytes are too many at once", post->count,
                   post->bytes.count);
         return -EMSGSIZE;
@@ -758,7 +485,7 @@ uint64_t intake_log_frame_of(struct intake_log *log, uint64_t position)
     size_t i;
 
     pthread_mutex_lock(&log->lock);
-    i = place_find(&log->places, position, false);
+    i = intake_places_find(&log->places, position, false);
     if (i < log->places.at.count)
         frame = log->places.at.at[i].frame;
     pthread_mutex_unlock(&log->lock);

@@ -4,7 +4,8 @@ if(TOCSIN_ALL_TREES)
     set(journal_tests test_segments test_journal_format test_journal_recall test_journal test_intake_log test_kept_files
         test_data_dir test_disk_faults test_bit_rot test_power_cut)
     set(journal_files store/segment_log.c store/segment_walk.c store/journal.c store/journal_format.c
-        store/journal_read.c store/journal_recall.c store/journal_compare.c store/intake_log.c store/data_dir.c
+        store/journal_read.c store/journal_recall.c store/journal_compare.c store/intake_log.c store/intake_frame.c
+        store/intake_read.c store/data_dir.c
         store/kept_files.c daemon/durable.c daemon/durable_start.c daemon/durable_outbox.c)
     set(outbox_tests test_outbox_retry test_outbox_dead test_outbox_ticket test_outbox_notice test_outbox
         test_outbox_model test_outbox_crash)
