@@ -22,8 +22,6 @@
 #include <string.h>
 #include "rules/fields.h"
 #include "rules/parser.h"
-#include "rules/types.h"
-#include "rules/where_check.h"
 
 /* Times are Alertmanager's defaults. */
 enum {
@@ -244,6 +242,7 @@ static void read_route(struct alertmanager *am, const struct yaml_node *node, st
     read_matchers(am, route);
     if (!read_by(am, route))
         alertmanager_route_spoil(am, route, route->group_by, false);
+    alertmanager_route_weigh(am, route);
     children = yaml_node_find(node, "routes");
     if (children != NULL && children->kind == YAML_SCALAR && children->text.len == 0)
         children = NULL;
@@ -256,51 +255,6 @@ static void read_route(struct alertmanager *am, const struct yaml_node *node, st
              children != NULL && children->kind == YAML_LIST ? children->first : NULL;
          child != NULL; child = child->next)
         read_route(am, child, route);
-}
-
-/* ---- where ---- */
-
-static struct expr *without(struct alertmanager *am, const struct route *route,
-                            const struct route *other, struct expr *expr, struct expr_build *build)
-{
-    struct expr *taken;
-
-    /* Of what makes no rule nobody would be told. */
-    if (build->is_full || other->bad != NULL || alertmanager_route_excludes(route, other))
-        return expr;
-    taken = matchers_expr(am->work, &other->matchers, MATCHER_ON_EVENTS, other->construct, build);
-    return taken != NULL ? expr_join(build, EXPR_AND, expr, expr_not(build, taken)) : expr;
-}
-
-/* What comes this way, and is not taken by a sibling before. */
-static struct expr *way_expr(struct alertmanager *am, const struct route *route,
-                             const struct route *leaf, struct expr_build *build)
-{
-    struct expr *expr = expr_constant(build, true);
-    struct expr *own;
-
-    if (route->parent != NULL)
-        expr = way_expr(am, route->parent, leaf, build);
-    own = matchers_expr(am->work, &route->matchers, MATCHER_ON_EVENTS, route->construct, build);
-    if (own == NULL || expr == NULL)
-        return NULL;
-    expr = expr_join(build, EXPR_AND, expr, own);
-    for (const struct route *other = route->parent != NULL ? route->parent->first : NULL;
-         other != NULL && other != route; other = other->next)
-        if (!other->goes_on)
-            expr = without(am, leaf, other, expr, build);
-    return expr;
-}
-
-static struct expr *route_expr(struct alertmanager *am, const struct route *route,
-                               struct expr_build *build)
-{
-    struct expr *expr = way_expr(am, route, route, build);
-
-    for (const struct route *child = route->first; expr != NULL && child != NULL;
-         child = child->next)
-        expr = without(am, route, child, expr, build);
-    return expr;
 }
 
 /* ---- the rule ---- */
@@ -442,32 +396,6 @@ static bool tells_nobody(struct alertmanager *am, const struct route *route)
     return text_equals(route->receiver, "null");
 }
 
-/* What siblings before it and its children take may be all that its own matchers ask for. */
-static bool gets_nothing(struct alertmanager *am, const struct expr *where)
-{
-    struct import_text text = {NULL, 0, 0};
-    bool is_possible;
-
-    if (where->kind == EXPR_FALSE)
-        return true;
-    expr_print(where, &text, 0);
-    am->condition_bytes += text.bytes;
-    is_possible = where_can_be_true((struct text){text.at, (uint32_t)text.bytes});
-    import_text_release(&text);
-    return !is_possible;
-}
-
-/* Of a route that gets nothing: who takes it. */
-static const char *taken_by(struct alertmanager *am, const struct route *route)
-{
-    struct expr_build build = {.pool = &am->work->scratch};
-    const struct expr *way = route->first != NULL ? way_expr(am, route, route, &build) : NULL;
-
-    return way != NULL && !build.is_full && !gets_nothing(am, way)
-               ? "no alert stays with it: the routes below it take them all"
-               : "no alert ever reaches it: a route before it takes them all";
-}
-
 static void convert_route(struct alertmanager *am, struct route *route)
 {
     struct expr_build build = {.pool = &am->work->scratch};
@@ -475,7 +403,7 @@ static void convert_route(struct alertmanager *am, struct route *route)
     const struct route *lost = alertmanager_route_lost(route);
     struct import_made *made;
     struct expr *where;
-    const char *id;
+    const char *id, *unreached;
 
     if (route->bad != NULL)
         return; /* told where it was met */
@@ -490,14 +418,14 @@ static void convert_route(struct alertmanager *am, struct route *route)
         refuse(am, route, "the conditions of the routes before it pass 1 MiB together");
         return;
     }
-    where = route_expr(am, route, &build);
+    where = alertmanager_route_where(am, route, &build);
     if (where == NULL)
         return; /* told where it was met */
     if (build.is_full) {
         am->condition_bytes += EXPRESSION_BYTES_MAX;
         refuse(am, route, "its conditions pass the 16 KiB of an expression");
-    } else if (gets_nothing(am, where)) {
-        refuse(am, route, taken_by(am, route));
+    } else if ((unreached = alertmanager_route_unreached(am, route, where)) != NULL) {
+        refuse(am, route, unreached);
     } else {
         id = import_id(am->work, "am-", route->receiver);
         put_comment(route, &comment);

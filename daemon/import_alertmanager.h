@@ -3,6 +3,7 @@
  *
  *   import_alertmanager.c  the file: its sections, and the routes, each of which becomes a rule
  *   import_route_keys.c    what of a route cannot be read, and which others that touches
+ *   import_route_reach.c   which alerts stay with a route
  *   import_inhibit.c       inhibit_rules
  *   import_intervals.c     time_intervals, where a route is muted by one
  *
@@ -30,6 +31,7 @@ struct route {
     struct matchers matchers;
     const char *bad; /* what keeps it from being a rule: "routs at 9:7"; NULL: nothing */
     bool is_lost;    /* and what it takes, or what those below it inherit, is not known */
+    bool is_dead;    /* nothing fulfils its own matchers */
     bool goes_on;    /* `continue: true` */
     const struct route_oddity *odd;
     struct text receiver;
@@ -76,6 +78,18 @@ const struct route *alertmanager_route_lost(const struct route *route);
 
 /* True when an alert that reaches `route` (by its way and itself) cannot be meant by `other`. */
 bool alertmanager_route_excludes(const struct route *route, const struct route *other);
+
+/* Once the matchers are read: whether anything fulfils them. */
+void alertmanager_route_weigh(struct alertmanager *am, struct route *route);
+
+/* The condition of the route's rule: what comes its way, without what siblings before it and its
+ * children take. NULL: there is none, and a finding tells why. */
+struct expr *alertmanager_route_where(struct alertmanager *am, const struct route *route,
+                                      struct expr_build *build);
+
+/* Why no alert stays with the route, a sentence for the list; NULL: one may. */
+const char *alertmanager_route_unreached(struct alertmanager *am, const struct route *route,
+                                         const struct expr *where);
 
 /* Once it is known whether there is a rule: keys that are not carried over, and what it gets of
  * routes that are none. */

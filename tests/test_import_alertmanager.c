@@ -652,6 +652,14 @@ static void dead_and_broken_routes_are_listed(void **state)
          "routes: "
          "[{receiver: b, match: {u: v}}]}]}",
          "in.yml:1:61: left out: route to \"p\": no alert ever reaches it: a route before it"},
+        /* What nothing fulfils is taken by nobody before it. */
+        {"{receiver: r, routes: [{receiver: a, match: {x: y}, matchers: ['x=~\"u|v\"']}]}",
+         "in.yml:1:31: left out: route to \"a\": no alert ever reaches it: nothing fulfils all of "
+         "its matchers"},
+        {"{receiver: r, routes: [{receiver: p, match: {x: y}, routes: [{receiver: a, match: "
+         "{x: u}}]}]}",
+         "in.yml:1:69: left out: route to \"a\": no alert ever reaches it: nothing fulfils its "
+         "matchers and those above it"},
         {"{receiver: r, group_wait: soon}", "this is no duration"},
         {"{receiver: r, group_by: [a, b, c, d, e, f, g, h]}", "a key takes 7 labels"},
         {"{receiver: r, group_by: [{a: b}]}", "group_by is a list of labels"},
@@ -669,6 +677,39 @@ static void dead_and_broken_routes_are_listed(void **state)
         if (!has_finding(&got, rows[i].finding)) {
             print_findings(&got);
             fail_msg("row %zu: no %s", i, rows[i].finding);
+        }
+        imported_release(&got);
+    }
+}
+
+/* What stands behind or above a route that nothing fulfils has its rule as if that were not there.
+ */
+static void a_dead_route_costs_no_other_its_rule(void **state)
+{
+    static const char *const dead[] = {
+        "['env=prod', 'env=~\"dev|stage\"']",
+        "['env=prod', 'env!=prod']",
+        "['env=\"\"', 'env=~\".+\"']",
+        "['a=~\"x|\"', 'b=~\"x|\"', 'env=prod', 'env=\"\"']",
+    };
+    char text[500];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(dead) / sizeof(dead[0]); i++) {
+        struct imported got;
+        snprintf(text, sizeof(text),
+                 "route:\n  receiver: ops\n  routes:\n    - {receiver: mail, matchers: %s}\n"
+                 "    - {receiver: dba, matchers: ['team=dba']}\n",
+                 dead[i]);
+        import_text_with(&got, text, NULL, true);
+        assert_int_equal(got.rc, 0);
+        if (got.result.entry_count != 2 ||
+            strstr(got.result.text, "where: |\n      labels.team == \"dba\"\n") == NULL ||
+            strstr(got.result.text, "where: |\n      !(has(labels.team) && labels.team == \"dba\")"
+                                    "\n") == NULL ||
+            !has_finding(&got, "left out: route to \"mail\": no alert ever reaches it: nothing")) {
+            print_findings(&got);
+            fail_msg("%s\n%s", text, got.result.text);
         }
         imported_release(&got);
     }
@@ -737,6 +778,7 @@ int main(void)
         cmocka_unit_test(a_whole_file_is_written),
         cmocka_unit_test(every_unknown_key_is_listed),
         cmocka_unit_test(dead_and_broken_routes_are_listed),
+        cmocka_unit_test(a_dead_route_costs_no_other_its_rule),
         cmocka_unit_test(a_receiver_that_is_not_listed_is_told),
         cmocka_unit_test(of_a_route_that_is_left_out_it_is_not_told_that_its_rule_is_made),
         cmocka_unit_test(routes_to_nobody_are_muted),

@@ -257,12 +257,17 @@ static void conditions_have_two_truth_values(void **state)
 
 /* ---- Alertmanager's tree ---- */
 
-enum { NODES_MAX = 10, SIGNS = 5 };
+enum { NODES_MAX = 10, SIGNS = 5, MATCHERS_MAX = 2 };
+
+struct tree_matcher {
+    int label, sign, value;
+};
 
 struct node {
     int parent; /* -1: the root */
     bool goes_on;
-    int label, sign, value; /* one matcher; sign -1: none */
+    struct tree_matcher matcher[MATCHERS_MAX]; /* of one label, maybe: nothing may fulfil both */
+    int matcher_count;
 };
 
 struct tree {
@@ -273,12 +278,12 @@ struct tree {
 static const char *const tree_labels[2] = {"A", "B"};
 static const char *const tree_values[3] = {"x", "y", ""};
 
-static bool node_matches(const struct node *node, const char *const label[2])
+static bool matcher_matches(const struct tree_matcher *matcher, const char *const label[2])
 {
-    const char *value = node->sign < 0 || label[node->label] == NULL ? "" : label[node->label];
-    const char *wanted = tree_values[node->value < 0 ? 0 : node->value];
+    const char *value = label[matcher->label] == NULL ? "" : label[matcher->label];
+    const char *wanted = tree_values[matcher->value];
 
-    switch (node->sign) {
+    switch (matcher->sign) {
     case 0:
         return strcmp(value, wanted) == 0;
     case 1:
@@ -287,11 +292,17 @@ static bool node_matches(const struct node *node, const char *const label[2])
         return strcmp(value, "x") == 0 || strcmp(value, "y") == 0;
     case 3: /* x* */
         return value[strspn(value, "x")] == '\0';
-    case 4: /* not .+ */
+    default: /* not .+ */
         return value[0] == '\0';
-    default:
-        return true;
     }
+}
+
+static bool node_matches(const struct node *node, const char *const label[2])
+{
+    for (int i = 0; i < node->matcher_count; i++)
+        if (!matcher_matches(&node->matcher[i], label))
+            return false;
+    return true;
 }
 
 /* The walk of Alertmanager's documentation: children in order, the first that matches unless it
@@ -321,9 +332,10 @@ static void tree_make(struct tree *tree)
         node->parent =
             i == 0 ? -1 : (int)random_below((uint32_t)(i < 5 ? i : 5)); /* not too deep */
         node->goes_on = random_below(3) == 0;
-        node->sign = i == 0 ? -1 : (int)random_below(SIGNS + 1) - 1;
-        node->label = (int)random_below(2);
-        node->value = (int)random_below(3);
+        node->matcher_count = i == 0 ? 0 : (int)random_below(MATCHERS_MAX + 1);
+        for (int k = 0; k < node->matcher_count; k++)
+            node->matcher[k] = (struct tree_matcher){(int)random_below(2), (int)random_below(SIGNS),
+                                                     (int)random_below(3)};
     }
 }
 
@@ -337,10 +349,13 @@ static void tree_write(const struct tree *tree, int at, int depth, struct import
 
     import_text_format(text, "%*s%sreceiver: n%d\n", depth * 4, "", depth > 0 ? "- " : "", at);
     depth = depth * 4 + (depth > 0 ? 2 : 0);
-    if (node->sign >= 0) {
-        snprintf(matcher, sizeof(matcher), forms[node->sign], tree_labels[node->label],
-                 tree_values[node->value]);
-        import_text_format(text, "%*smatchers: ['%s']\n", depth, "", matcher);
+    for (int i = 0; i < node->matcher_count; i++) {
+        const struct tree_matcher *one = &node->matcher[i];
+        snprintf(matcher, sizeof(matcher), forms[one->sign], tree_labels[one->label],
+                 tree_values[one->value]);
+        if (i == 0)
+            import_text_format(text, "%*smatchers:\n", depth, "");
+        import_text_format(text, "%*s- '%s'\n", depth, "", matcher);
     }
     if (node->goes_on && at > 0)
         import_text_format(text, "%*scontinue: true\n", depth, "");
