@@ -26,7 +26,8 @@ static void note_let_go(struct why *why, struct why_rule *of, const struct trace
     char time[WHY_TIME_BYTES];
 
     if (of->rule->form_kind == FORM_EXPECT || former_ms == INT64_MIN ||
-        of->now.ended_ms != INT64_MIN || of->now.opened_ms != INT64_MIN || at_ms >= of->now.next_ms)
+        of->now.ended_ms != INT64_MIN || of->now.opened_ms != INT64_MIN ||
+        !why_comes_before(touch->touch, of->now.next_ms))
         return;
     of->now.ended_ms = at_ms;
     snprintf(

@@ -4,6 +4,7 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include "daemon/units.h"
 #include "daemon/why_parts.h"
 
 enum { MEMBERS_MAX = 4096 };
@@ -23,6 +24,24 @@ static void watch_key(struct why *why, struct id128 key)
 }
 
 /* --- touches ----------------------------------------------------------------------------- */
+
+bool why_comes_before(const struct touch *touch, int64_t due_ms)
+{
+    return touch->order.at_ms < due_ms ||
+           (touch->order.at_ms == due_ms && touch->order.class != ORDER_EVENT);
+}
+
+/* A timer ends an alert when it expires, or when its flapping ends and it had cleared. */
+static bool is_expiry(const struct why *why, const struct touch *touch)
+{
+    if (touch->kind != TOUCH_CLEAR || touch->order.class != ORDER_TIMER)
+        return false;
+    for (size_t i = 0; i < why->expired.count; i++)
+        if (why->expired.at[i].at_ms == touch->order.at_ms &&
+            id128_equal(why->expired.at[i].alert, touch->alert))
+            return true;
+    return false;
+}
 
 static void note_progress(struct why *why, const struct trace_touch *touch)
 {
@@ -98,6 +117,23 @@ static void put_steps(const struct trace_touch *touch, bool negated, char *to, s
                                      touch->rule->step[i].name);
 }
 
+/* "when held no more, by h5 load," */
+static void put_fall(const struct why *why, const struct trace_touch *touch, const char *alert,
+                     char *to, size_t bytes)
+{
+    char span[UNIT_TEXT_BYTES];
+
+    if (is_expiry(why, touch->touch))
+        snprintf(
+            to, bytes, "when held no more, as %s expired (nothing came for it for %s),", alert,
+            unit_format_duration(why_terms_at(why, touch->touch->order.at_ms).expire_ms, span));
+    else if (touch->touch->kind == TOUCH_EVICT)
+        snprintf(to, bytes, "when held no more, as %s was evicted (engine.alerts.max is reached),",
+                 alert);
+    else
+        snprintf(to, bytes, "when held no more, by %s,", alert);
+}
+
 /* "maint, which must not, came by r1 maint" */
 static void put_end(struct why *why, const struct trace_touch *touch, char *to, size_t bytes)
 {
@@ -108,7 +144,7 @@ static void put_end(struct why *why, const struct trace_touch *touch, char *to, 
     if (touch->rule->form_kind == FORM_EXPECT)
         snprintf(to, bytes, "the next came, %s,", why_alert_name(alert));
     else if (touch->rule->form_kind != FORM_SEQUENCE)
-        snprintf(to, bytes, "when held no more, by %s,", why_alert_name(alert));
+        put_fall(why, touch, why_alert_name(alert), to, bytes);
     else if (steps[0] != '\0')
         snprintf(to, bytes, "%s, which must not, came by %s", steps, why_alert_name(alert));
     else
@@ -150,7 +186,7 @@ static bool follow(struct why *why, const struct trace_touch *touch)
     why_forms_touched(why, touch);
     if ((touch->holder != NULL && touch->holder != touch->rule) || !of->watched ||
         of->now.ended_ms != INT64_MIN || !id128_equal(of->now.key, touch->touch->key) ||
-        touch->fate > TRACE_WATCHED || touch->touch->order.at_ms >= of->now.next_ms)
+        touch->fate > TRACE_WATCHED || !why_comes_before(touch->touch, of->now.next_ms))
         return false;
     if (ends_wait(of, touch)) {
         note_ended(why, of, touch);
@@ -172,7 +208,7 @@ static bool is_unlisted(const struct trace_touch *touch)
 static void note_vain(struct why *why, const struct trace_touch *touch, const struct why_key *key)
 {
     struct why_rule *of = why_rule_of(why, touch->rule);
-    bool held = key->state[0] != '\0' && touch->touch->order.at_ms < key->next_ms;
+    bool held = key->state[0] != '\0' && why_comes_before(touch->touch, key->next_ms);
     char steps[160];
 
     if (is_unlisted(touch)) {
@@ -196,7 +232,7 @@ static void note_vain(struct why *why, const struct trace_touch *touch, const st
         snprintf(of->vain, sizeof(of->vain), "nothing may come between its steps; it ended: %s",
                  key->state);
     else if (touch->fate == TRACE_NO_KEY && key->was[0] != '\0' &&
-             touch->touch->order.at_ms < key->was_next_ms) {
+             why_comes_before(touch->touch, key->was_next_ms)) {
         char time[WHY_TIME_BYTES];
         put_steps(touch, false, steps, sizeof(steps));
         snprintf(of->vain, sizeof(of->vain),
@@ -217,7 +253,7 @@ static const char *end_chain(struct why *why, struct why_key *key, const struct 
 {
     if (touch->rule->form_kind != FORM_SEQUENCE || touch->touch->kind > TOUCH_REPEAT ||
         touch->fate > TRACE_WATCHED || key->state[0] == '\0' ||
-        touch->touch->order.at_ms >= key->next_ms || touch->near >= key->near)
+        !why_comes_before(touch->touch, key->next_ms) || touch->near >= key->near)
         return NULL;
     snprintf(key->was, sizeof(key->was), "%s", key->state);
     put_end(why, touch, key->ended, sizeof(key->ended));
@@ -253,18 +289,6 @@ static bool fold_touch(struct why *why, const struct trace_touch *touch, const c
     last->own_ms[0] = own_ms < last->own_ms[0] ? own_ms : last->own_ms[0];
     last->own_ms[1] = own_ms > last->own_ms[1] ? own_ms : last->own_ms[1];
     return true;
-}
-
-/* A timer ends an alert when it expires, or when its flapping ends and it had cleared. */
-static bool is_expiry(const struct why *why, const struct touch *touch)
-{
-    if (touch->kind != TOUCH_CLEAR || touch->order.class != ORDER_TIMER)
-        return false;
-    for (size_t i = 0; i < why->expired.count; i++)
-        if (why->expired.at[i].at_ms == touch->order.at_ms &&
-            id128_equal(why->expired.at[i].alert, touch->alert))
-            return true;
-    return false;
 }
 
 /* `over`: the steps of a sequence that the touch ends; NULL: it ends none. */

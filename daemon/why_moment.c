@@ -97,7 +97,7 @@ void why_settle_moments(struct why *why)
 static bool goes_on(const struct why_rule *of, const struct trace_touch *touch)
 {
     return of->watched && of->now.ended_ms == INT64_MIN &&
-           touch->touch->order.at_ms < of->now.next_ms &&
+           why_comes_before(touch->touch, of->now.next_ms) &&
            id128_equal(of->now.key, touch->touch->key) &&
            (of->rule->looks_at_end || touch->next_ms == of->now.next_ms);
 }

@@ -394,6 +394,10 @@ void why_deeds_clear(struct why *why);
 /* NULL: it is not watched. */
 struct why_key *why_watched_key(const struct why *why, struct id128 key);
 
+/* Is the touch before what the key's timer does at `due_ms`? Of that very time are the ends of
+ * alerts by a timer or at a round's end, and no events (docs/correlation.md, section 3). */
+bool why_comes_before(const struct touch *touch, int64_t due_ms);
+
 void why_watch_touched(void *self, const struct trace_touch *touch);
 void why_watch_member(void *self, const struct trace_member *member);
 void why_watch_changed(void *self, const struct trace_change *change);

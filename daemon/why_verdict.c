@@ -142,7 +142,7 @@ static void say_outcome(struct why *why, const struct why_rule *of)
             say_incident(why, "; its alert is in incident ", of->now.heir_id);
             say_time(why, ", which opened at ", of->now.heir_ms);
         }
-    } else if (of->now.evicted_ms != INT64_MIN && of->now.evicted_ms < of->now.next_ms) {
+    } else if (of->now.evicted_ms != INT64_MIN && of->now.evicted_ms <= of->now.next_ms) {
         say(why, "; then the key was evicted, the rule had more than max_keys");
     } else if (let_go(why, of->rule) != NULL && say_former(why, of)) {
         return;

@@ -145,6 +145,58 @@ static const struct row silent_rows[] = {
      "40.000Z; none came then, and incident # opened at " T "44.000Z"},
 };
 
+/* Alerts are over after 20 s: just when it would have held for long enough, and before that. */
+#define LASTING(id, check, span)                                                                   \
+    "- id: " id "\n  where: check == \"" check "\"\n  by: [host]\n  window: open\n  for: " span    \
+    "\n  when: count() >= 1\n  incident: {title: t}\n  close: cleared()\n"
+static const char lasting[] = "rules:\n" LASTING("just", "just", "20s")
+    LASTING("more", "more", "21s") LASTING("less", "less", "19999ms");
+
+static const struct put lasting_story[] = {
+    /* 0 */ {0, "h/a", "just", ""},
+    /* 1 */ {0, "h/a", "more", ""},
+    /* 2 */ {0, "h/a", "less", ""},
+    /* 3 */ {0, "g/a", "just", ""},
+    /* 4 */ {20000, "g/a", "just", BENCH_CLEAR},
+    /* 5 */ {60000, "end", "end", ""},
+    {0, NULL, NULL, NULL},
+};
+
+#define HELD "count() 1 of 1: when holds, and has to for "
+#define FELL "when held no more, as h/a "
+static const struct row lasting_rows[] = {
+    {"over at the very time", lasting, lasting_story, "t/0/0", NULL, 0, true,
+     "rule just: " HELD "20s at " T "40.000Z; " FELL
+     "just expired (nothing came for it for 20s), at 2001-09-09T01:47:00.000Z"},
+    {"the same, asked by its key", lasting, lasting_story, "host=h", "just", 0, true,
+     "rule just: " HELD "20s at " T "40.000Z; " FELL
+     "just expired (nothing came for it for 20s), at 2001-09-09T01:47:00.000Z"},
+    {"over before", lasting, lasting_story, "t/0/1", NULL, 0, true,
+     "rule more: " HELD "21s at " T "40.000Z; " FELL
+     "more expired (nothing came for it for 20s), at 2001-09-09T01:47:00.000Z"},
+    {"over a moment after", lasting, lasting_story, "t/0/2", NULL, 0, true,
+     "it is in incident # of rule less, which opened at " T "59.999Z"},
+    /* The alert's own timer comes before the event. */
+    {"cleared at the very time", lasting, lasting_story, "t/0/3", NULL, 0, true,
+     "rule just: " HELD "20s at " T
+     "40.000Z; when held no more, as g/a just expired (nothing came for it for 20s), at "
+     "2001-09-09T01:47:00.000Z"},
+};
+
+/* r1 goes for r2 at the end of the round in which that came, just before its oldest would leave. */
+static const struct put pushed_story[] = {
+    /* 0 */ {0, "y", "fan", RACK("r1")},
+    /* 1 */ {1950, "z", "fan", RACK("r2")},
+    /* 2 */ {30000, "end", "end", ""},
+    {0, NULL, NULL, NULL},
+};
+
+static const struct row pushed_rows[] = {
+    {"a key that went at the very time", why_rules, pushed_story, "t/0/0", NULL, 0, true,
+     "rule fans: count() 1 of 2 at " T
+     "40.000Z; then the key was evicted, the rule had more than max_keys"},
+};
+
 /* Only h1 is waited for; h2 gives signs of life all the same, h3 pings. */
 static const char listing[] =
     "rules:\n- id: backup\n  where: check == \"done\"\n  by: [host]\n"
@@ -404,6 +456,28 @@ static void what_ends_a_sequence_has_a_line_in_the_story_of_its_key(void **state
     bench_destroy(bench);
 }
 
+/* There is room for one alert: the second drives the first out at the end of its round. */
+static void what_held_and_was_evicted_says_so(void **state)
+{
+    static const struct put evicted[] = {{0, "h/a", "just", ""},
+                                         {1950, "g/a", "more", ""},
+                                         {60000, "end", "end", ""},
+                                         {0, NULL, NULL, NULL}};
+    struct bench *bench = bench_of(lasting, evicted);
+    struct why_question question;
+    struct error err = {""};
+    (void)state;
+
+    bench->config.alerts_max = 1;
+    assert_int_equal(why_ask_whynot("t/0/0", &question, &err), 0);
+    struct why *why = answer(bench, &question);
+    assert_string_equal(why_verdict(why),
+                        "rule just: " HELD "20s at " T "40.000Z; " FELL
+                        "just was evicted (engine.alerts.max is reached), at " T "42.000Z");
+    why_destroy(why);
+    bench_destroy(bench);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -414,6 +488,11 @@ int main(void)
         {"a key that was silent twice", each_question_has_its_verdict, NULL, NULL,
          &(struct questions)QUESTIONS(silent_rows)},
         cmocka_unit_test(what_ends_a_sequence_has_a_line_in_the_story_of_its_key),
+        {"what_has_to_hold_and_falls_at_the_last_moment_says_why", each_question_has_its_verdict,
+         NULL, NULL, &(struct questions)QUESTIONS(lasting_rows)},
+        cmocka_unit_test(what_held_and_was_evicted_says_so),
+        {"a_key_that_went_at_the_last_moment", each_question_has_its_verdict, NULL, NULL,
+         &(struct questions)QUESTIONS(pushed_rows)},
         {"a_key_that_is_not_listed_is_told_as_such", each_question_has_its_verdict, NULL, NULL,
          &(struct questions)QUESTIONS(listing_rows)},
         cmocka_unit_test(what_a_rule_makes_of_the_same_again_is_one_line),
