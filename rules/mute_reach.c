@@ -8,6 +8,7 @@
 #include <string.h>
 #include "base/text.h"
 #include "rules/mute_reader.h"
+#include "rules/operands.h"
 #include "base/nearest.h"
 
 enum {
@@ -57,11 +58,12 @@ static bool is_decided(const struct looking *looking, uint32_t index)
     const struct instruction *code = looking->program->code;
 
     for (uint32_t i = index; i < code[index].end; i++) {
-        bool has_right = code[i].op >= OP_COMPARE_TEXT && code[i].op <= OP_COMPARE_REAL;
-        if (code[i].op == OP_LABEL_OF || code[i].op == OP_IN_LABELS ||
-            code[i].op == OP_COUNT_LABELS || !is_known(looking, &code[i].left) ||
-            (has_right && !is_known(looking, &code[i].right)))
+        const struct operands operands = operands_of(&code[i]);
+        if (operands.every_label)
             return false;
+        for (uint32_t k = 0; k < operands.count; k++)
+            if (!is_known(looking, operands.at[k]))
+                return false;
     }
     return true;
 }
@@ -127,12 +129,11 @@ static bool must_match_at(const struct outline *outline, const struct program *p
 static bool asks_severity(const struct program *program)
 {
     for (uint32_t i = 0; i < program->count; i++) {
-        const struct instruction *at = &program->code[i];
-        bool has_right = at->op >= OP_COMPARE_TEXT && at->op <= OP_COMPARE_REAL;
-        if ((at->left.kind == OPERAND_FIELD && at->left.field == RULE_FIELD_SEVERITY) ||
-            (has_right && at->right.kind == OPERAND_FIELD &&
-             at->right.field == RULE_FIELD_SEVERITY))
-            return true;
+        const struct operands operands = operands_of(&program->code[i]);
+        for (uint32_t k = 0; k < operands.count; k++)
+            if (operands.at[k]->kind == OPERAND_FIELD &&
+                operands.at[k]->field == RULE_FIELD_SEVERITY)
+                return true;
     }
     return false;
 }
@@ -275,11 +276,10 @@ enum { SHARED_MAX = 64 }; /* names of sources that are remembered */
 static bool asks_name(const struct program *program, const char *name)
 {
     for (uint32_t i = 0; i < program->count; i++) {
-        const struct instruction *at = &program->code[i];
-        bool has_right = at->op >= OP_COMPARE_TEXT && at->op <= OP_COMPARE_REAL;
-        if ((at->left.kind == OPERAND_LABEL && text_equals(at->left.text, name)) ||
-            (has_right && at->right.kind == OPERAND_LABEL && text_equals(at->right.text, name)))
-            return true;
+        const struct operands operands = operands_of(&program->code[i]);
+        for (uint32_t k = 0; k < operands.count; k++)
+            if (operands.at[k]->kind == OPERAND_LABEL && text_equals(operands.at[k]->text, name))
+                return true;
     }
     return false;
 }

@@ -3,6 +3,7 @@
 
 #include <string.h>
 #include "rules/enrich_set.h"
+#include "rules/operands.h"
 #include "rules/rule_set_parts.h"
 
 #define LABELS "labels."
@@ -29,12 +30,12 @@ static bool operand_reads(const struct operand *operand, const char *name)
 static bool program_reads(const struct program *program, const char *name)
 {
     for (uint32_t i = 0; i < program->count; i++) {
-        const struct instruction *at = &program->code[i];
-        bool has_right = at->op >= OP_COMPARE_TEXT && at->op <= OP_COMPARE_REAL;
-        bool is_any = at->op == OP_IN_LABELS || at->op == OP_COUNT_LABELS || at->op == OP_LABEL_OF;
-        if (operand_reads(&at->left, name) || (has_right && operand_reads(&at->right, name)) ||
-            (is_any && strncmp(name, LABELS, strlen(LABELS)) == 0))
+        const struct operands operands = operands_of(&program->code[i]);
+        if (operands.every_label && strncmp(name, LABELS, strlen(LABELS)) == 0)
             return true;
+        for (uint32_t k = 0; k < operands.count; k++)
+            if (operand_reads(operands.at[k], name))
+                return true;
     }
     return false;
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 #include "base/text.h"
 #include "rules/enrich_set.h"
+#include "rules/operands.h"
 
 #define LABELS "labels."
 
@@ -94,14 +95,11 @@ static const struct spread_name *name_in(const struct names_spread *spread,
     const struct spread_name *found = NULL;
 
     for (uint32_t i = 0; found == NULL && i < program->count; i++) {
-        const struct instruction *at = &program->code[i];
-        const bool is_any =
-            at->op == OP_IN_LABELS || at->op == OP_COUNT_LABELS || at->op == OP_LABEL_OF;
-        found = operand_name(spread, &at->left);
-        if (found == NULL && at->op >= OP_COMPARE_TEXT && at->op <= OP_COMPARE_REAL)
-            found = operand_name(spread, &at->right);
-        if (found == NULL && is_any)
+        const struct operands operands = operands_of(&program->code[i]);
+        if (operands.every_label)
             found = any_label(spread);
+        for (uint32_t k = 0; found == NULL && k < operands.count; k++)
+            found = operand_name(spread, operands.at[k]);
     }
     return found;
 }

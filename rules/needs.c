@@ -3,7 +3,7 @@
 
 #include <math.h>
 #include <string.h>
-#include "rules/program.h"
+#include "rules/operands.h"
 #include "rules/rule_reader.h"
 
 /* Of numbers: as near as one is that is not enough. */
@@ -180,12 +180,9 @@ static void add_leaf(const struct walk *walk, uint32_t index, bool is_negated)
     struct rule_need need;
 
     for (uint32_t i = index; i < code[index].end; i++) {
-        bool is_comparison = code[i].op == OP_COMPARE_NUMBER || code[i].op == OP_COMPARE_REAL;
-        if (is_comparison || code[i].op == OP_IN_NUMBER || code[i].op == OP_IN_REAL ||
-            code[i].op == OP_LOAD)
-            add_operand(walk, &code[i].left);
-        if (is_comparison)
-            add_operand(walk, &code[i].right);
+        const struct operands operands = operands_of(&code[i]);
+        for (uint32_t k = 0; k < operands.count; k++)
+            add_operand(walk, operands.at[k]);
     }
     if (read_need(walk, index, is_negated, &need))
         add_need(walk->out, &need);

@@ -84,6 +84,11 @@ static void matchers_that_no_rule_meets_are_found(void **state)
         {"host == \"h\" && host.startsWith(\"h\") && !(host in known)", true},
         {"(has(host) ? host : \"none\") == \"none\"", true},
         {"(has(labels.site) ? labels.site : \"none\") == \"some\"", false},
+        /* What an incident will have on the right of a search is not known, either. */
+        {"!(\"h1 h2\".contains(host))", true},
+        {"!(\"h1\".startsWith(host))", true},
+        {"!(\"h1\".endsWith(labels.rack))", true},
+        {"!(\"h1\".endsWith(labels.site))", false},
         {"size(team) == 2", true},
         {"size(team) == 4", false},
     };
