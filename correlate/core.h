@@ -56,6 +56,7 @@
 #include "correlate/key.h"
 #include "correlate/lane_times.h"
 #include "correlate/mute_stage.h"
+#include "correlate/rejoin.h"
 #include "correlate/rules_version.h"
 #include "correlate/step_size.h"
 #include "correlate/touch.h"
@@ -176,6 +177,9 @@ struct part {
     struct part_counts counts;
     struct part_stand stand;              /* as it was asked for last; Y */
     VECTOR_OF(struct part_crash) crashes; /* records that are refused unread; steady for a member */
+    struct rejoin rejoin;                 /* what an earlier membership has read; rejoin.h */
+    int32_t leader_epoch;                 /* the largest of this membership's; -1: none was told */
+    uint64_t again_run;                   /* passed over, not yet in the counters below */
     /* Records whose epoch is beyond all earlier ones': the first that is in no
      * closed epoch gives the low position. When the ring is full its newest entry
      * takes in the next, which only makes the position older. */
@@ -485,9 +489,10 @@ struct engine {
     _Alignas(64) _Atomic bool sequencer_taken; /* R */
     struct snapshot_run *snapshot;             /* that is being taken; NULL: none is */
     struct snapshot_rerun *rerun; /* from the first lane of an image to its end; NULL: it is over */
-    uint64_t memberships;         /* joins, leaves and drops, ever */
-    int64_t planned_epoch;        /* first epoch that is in no step; INT64_MIN before the start */
-    int64_t empty_epoch; /* behind planned_epoch and before it only derived events can come */
+    VECTOR_OF(struct feed *) joins_wait; /* for the end of an earlier life of theirs (part.c) */
+    uint64_t memberships;                /* joins, leaves and drops, ever */
+    int64_t planned_epoch; /* first epoch that is in no step; INT64_MIN before the start */
+    int64_t empty_epoch;   /* behind planned_epoch and before it only derived events can come */
     int64_t wall_at_start, r_ms;
     uint64_t mono_at_start, r_ns, seal_due_ns, changes_due_ns;
     int64_t left_reach_ms;         /* the largest `reach` of partitions that have left */

@@ -559,6 +559,7 @@ void engine_destroy(struct engine *engine)
     for (unsigned p = 0; p < atomic_load_explicit(&engine->part_count, memory_order_relaxed); p++) {
         free(engine->parts[p]->name);
         free(engine->parts[p]->crashes.at);
+        rejoin_forget(&engine->parts[p]->rejoin);
         free(engine->parts[p]);
     }
     for (size_t i = 0; i < engine->old_ranks.count; i++)
@@ -570,6 +571,7 @@ void engine_destroy(struct engine *engine)
     free(engine->spells.at);
     free(engine->away.at);
     free(engine->crashes.at);
+    free(engine->joins_wait.at);
     free(engine->old_ranks.at);
     free(engine->merge.at);
     rules_retire_release(engine);

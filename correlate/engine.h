@@ -357,7 +357,7 @@ int64_t engine_begin(const struct engine *engine);
 struct engine_counters {
     uint64_t records; /* read */
     uint64_t record_bytes;
-    uint64_t redelivered; /* same position again, dropped (D2) */
+    uint64_t redelivered; /* same position again, in one membership or a later one, dropped (D2) */
     uint64_t gaps;        /* offsets that never came */
     uint64_t events;      /* decoded, plus one per rejected record (L2) */
     uint64_t derived;

@@ -349,8 +349,7 @@ static bool tenants_allowed(const struct part *part, const struct decode_result 
     return true;
 }
 
-/* Whatever became of the record, the next one of the partition comes behind it. */
-static void record_pass(struct worker *worker, struct part *part, const struct record *record)
+static void gap_count(struct worker *worker, struct part *part, const struct record *record)
 {
     if (record->offset > part->next_offset && !part->topic.gaps_expected) {
         uint64_t gap = (uint64_t)(record->offset - part->next_offset);
@@ -358,10 +357,29 @@ static void record_pass(struct worker *worker, struct part *part, const struct r
         tally_add(&part->gaps, gap);
         part->counts.gaps += gap;
     }
+}
+
+/* Whatever became of the record, the next one of the partition comes behind it. */
+static void record_pass(struct worker *worker, struct part *part, const struct record *record)
+{
+    gap_count(worker, part, record);
     part->next_offset = record->offset + 1;
+    if (record->leader_epoch > part->leader_epoch)
+        part->leader_epoch = record->leader_epoch;
     worker->records++;
     worker->record_bytes += record->bytes;
     part->records_run++;
+}
+
+/* It has counted before the partition was lost: as if it had not come again. */
+static void again_pass(struct worker *worker, struct part *part, const struct record *record)
+{
+    gap_count(worker, part, record);
+    part->next_offset = record->offset + 1;
+    tally_add(&worker->tally.redelivered, 1);
+    tally_add(&part->redelivered, 1);
+    part->counts.redelivered++;
+    part->again_run++;
 }
 
 /* What somebody had the daemon do has its place among what was pushed, and holds no events. What it
@@ -448,6 +466,10 @@ static bool record_run(struct worker *worker, struct part *part, const struct re
             }
             return true;
         }
+        if (part->rejoin.is_known && rejoin_has_counted(part, record)) {
+            again_pass(worker, part, record);
+            return true;
+        }
         marks_apply(worker, part, record->offset);
         if (is_act(part, record) && record->act == NULL) {
             record_pass(worker, part, record);
@@ -480,6 +502,8 @@ static bool record_run(struct worker *worker, struct part *part, const struct re
         for (; sub < decoded->draft_count; sub++) {
             const struct event_draft *draft = &decoded->drafts[sub];
             struct timing t;
+            if (part->rejoin.is_known && !rejoin_is_owed(&part->rejoin, record->offset, sub))
+                continue;
             if (part->held) {
                 t = (struct timing){.et = part->held_et, .flags = part->held_flags};
             } else {
@@ -511,7 +535,8 @@ static void part_finish(struct worker *worker, struct part *part)
 
 static void counts_store(struct worker *worker, struct part *part)
 {
-    if (worker->records == 0 && worker->binned == 0 && worker->capped == 0 && worker->undated == 0)
+    if (worker->records == 0 && worker->binned == 0 && worker->capped == 0 &&
+        worker->undated == 0 && part->again_run == 0)
         return;
     part->counts.records += worker->records;
     part->counts.record_bytes += worker->record_bytes;
@@ -537,6 +562,12 @@ static void counts_store(struct worker *worker, struct part *part)
     worker->records = worker->record_bytes = worker->binned = 0;
     worker->clamped = worker->late = worker->late_by_seal = worker->capped = worker->undated = 0;
     part->records_run = 0;
+    if (part->again_run > 0) { /* L1: as if this membership had begun behind them */
+        int64_t start = atomic_load_explicit(&part->start_offset, memory_order_relaxed);
+        atomic_store_explicit(&part->start_offset, start + (int64_t)part->again_run,
+                              memory_order_relaxed);
+        part->again_run = 0;
+    }
     atomic_store_explicit(&part->read_offset, part->next_offset, memory_order_relaxed);
 }
 
@@ -651,13 +682,22 @@ static void part_unpause(struct worker *worker, struct part *part)
 }
 
 /* The owner's last act for a partition that leaves. */
-static void part_let_go(struct part *part)
+static void part_let_go(struct worker *worker, struct part *part)
 {
+    part_unpause(worker, part);
+    rejoin_note(worker, part);
     if (part->batch_at < part->batch_count)
         part->feed->ops->release(part->feed);
     part->batch_at = part->batch_count = 0;
     /* K, release end: the feed is the source's again. */
     atomic_store_explicit(&part->membership, PART_GONE, memory_order_release);
+}
+
+static void part_look_leaving(struct worker *worker, struct part *part)
+{
+    /* J, acquire end: which of its events are dropped. unseen by tsan: an atomic alone. */
+    if (atomic_load_explicit(&part->membership, memory_order_acquire) == PART_LEAVING)
+        part_let_go(worker, part);
 }
 
 /* How the partition stands between two records: one that is held was not read yet. */
@@ -710,13 +750,17 @@ static void stands_give(struct worker *worker, unsigned count)
 }
 
 /* Memory of epochs that every worker has passed comes back. */
-static void reclaim(struct worker *worker)
+static void reclaim(struct worker *worker, unsigned count)
 {
     /* F, acquire end: nobody reads the bins below any more. */
     int64_t done = atomic_load_explicit(&worker->engine->done_epoch, memory_order_acquire);
 
     if (done == INT64_MIN)
         return;
+    /* What these leave unread is in bins that may be freed next: steps behind a leave do not wait
+     * for its owner. Whoever sees the step sees the leave. */
+    for (unsigned i = 0; done > worker->bins.free_until && i < count; i++)
+        part_look_leaving(worker, worker->parts[i]);
     if (!worker->bins_placed) {
         worker->bins.free_until = done;
         worker->bins_placed = true;
@@ -749,7 +793,7 @@ bool ingest_poll(struct worker *worker)
     unsigned count = atomic_load_explicit(&worker->part_count, memory_order_acquire);
     bool moved = false;
 
-    reclaim(worker);
+    reclaim(worker, count);
     stands_give(worker, count);
     worker->holds_any = false;
     if (count == 0)
@@ -772,8 +816,7 @@ bool ingest_poll(struct worker *worker)
         /* J, acquire end: a partition that joined (again) is set up. */
         int membership = atomic_load_explicit(&part->membership, memory_order_acquire);
         if (membership == PART_LEAVING) {
-            part_unpause(worker, part);
-            part_let_go(part);
+            part_let_go(worker, part);
             moved = true;
         }
         if (membership != PART_MEMBER)
@@ -806,7 +849,7 @@ void ingest_stop(struct worker *worker)
     struct source *source = worker->engine->source;
     unsigned count = atomic_load_explicit(&worker->part_count, memory_order_relaxed);
 
-    reclaim(worker);
+    reclaim(worker, count);
     worker->held_due_ns = 0;
     memory_look(worker, host_mono_ns());
     for (unsigned i = 0; source->ops->position != NULL && i < count; i++) {

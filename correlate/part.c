@@ -270,6 +270,18 @@ static void marks_find(const struct engine *engine, struct part *part)
     }
 }
 
+/* An earlier life of the partition has not ended yet. */
+static bool part_is_leaving(const struct engine *engine, const struct feed *feed)
+{
+    for (unsigned i = 1; i < part_total(engine); i++) {
+        const struct part *part = engine->parts[i];
+        if (!part->dropped && !part_is_member(part) && part->number == feed->partition &&
+            strcmp(part->name, feed->topic) == 0)
+            return true;
+    }
+    return false;
+}
+
 static void part_join(struct engine *engine, struct feed *feed)
 {
     int64_t wm = atomic_load_explicit(&engine->watermark_ms, memory_order_relaxed);
@@ -314,6 +326,9 @@ static void part_join(struct engine *engine, struct feed *feed)
     atomic_store_explicit(&part->proof_ns, 0, memory_order_relaxed);
     atomic_store_explicit(&part->blind, false, memory_order_relaxed);
     atomic_store_explicit(&part->state, FEED_LIVE, memory_order_relaxed);
+    part->leader_epoch = -1;
+    part->again_run = 0;
+    rejoin_begin(engine, part);
     blind_join(engine, part);
     crash_join(engine, part);
     clock_look_join(part);
@@ -341,8 +356,8 @@ static void part_leave(struct engine *engine, struct feed *feed)
         /* Its events in epochs that no step has yet are dropped unread: another unit
          * reads them again from the low position. relaxed: published by S. */
         atomic_store_explicit(&part->left_epoch, engine->planned_epoch, memory_order_relaxed);
-        /* relaxed: to let go the owner needs only what it read as that of a member. */
-        atomic_store_explicit(&part->membership, PART_LEAVING, memory_order_relaxed);
+        /* J, release end: which of its events are dropped. unseen by tsan: an atomic alone. */
+        atomic_store_explicit(&part->membership, PART_LEAVING, memory_order_release);
         mark_tell(engine, &(struct mark){.kind = MARK_LEAVE,
                                          .part = part->id,
                                          .offset = atomic_load_explicit(&part->read_offset,
@@ -350,6 +365,46 @@ static void part_leave(struct engine *engine, struct feed *feed)
                                          .value_ms = atomic_load_explicit(&engine->watermark_ms,
                                                                           memory_order_relaxed)});
     }
+}
+
+/* One whose earlier life has not ended waits for that, and all others with it: none may be ahead
+ * of those that came back together. */
+static void part_join_soon(struct engine *engine, struct feed *feed)
+{
+    if (engine->joins_wait.count > 0 || part_is_leaving(engine, feed))
+        vector_add(&engine->joins_wait) = feed;
+    else
+        part_join(engine, feed);
+}
+
+static bool parts_join_waiting(struct engine *engine)
+{
+    size_t count = engine->joins_wait.count;
+
+    for (size_t i = 0; i < count; i++)
+        if (part_is_leaving(engine, engine->joins_wait.at[i]))
+            return false;
+    for (size_t i = 0; i < count; i++)
+        part_join(engine, engine->joins_wait.at[i]);
+    engine->joins_wait.count = 0;
+    return count > 0;
+}
+
+/* True when the feed goes before it has joined. */
+static bool part_waits_no_more(struct engine *engine, struct feed *feed)
+{
+    size_t i = 0, count = engine->joins_wait.count;
+
+    while (i < count && engine->joins_wait.at[i] != feed)
+        i++;
+    if (i == count)
+        return false;
+    memmove(&engine->joins_wait.at[i], &engine->joins_wait.at[i + 1],
+            (count - i - 1) * sizeof(struct feed *));
+    engine->joins_wait.count--;
+    if (engine->source->ops->drop != NULL)
+        engine->source->ops->drop(engine->source, feed);
+    return true;
 }
 
 bool parts_poll(struct engine *engine, uint64_t now_ns)
@@ -367,12 +422,13 @@ bool parts_poll(struct engine *engine, uint64_t now_ns)
         count = engine->source->ops->changes(engine->source, change, CHANGES_MAX);
         for (size_t i = 0; i < count; i++) {
             if (change[i].kind == SOURCE_JOIN)
-                part_join(engine, change[i].feed);
-            else
+                part_join_soon(engine, change[i].feed);
+            else if (!part_waits_no_more(engine, change[i].feed))
                 part_leave(engine, change[i].feed);
         }
         changed = changed || count > 0;
     } while (count == CHANGES_MAX);
+    changed = parts_join_waiting(engine) || changed;
     /* Nobody asks for the rank of a new one before a step has its events, and steps are cut by this
      * role. */
     if (part_total(engine) != total)

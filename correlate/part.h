@@ -4,7 +4,9 @@
  * A partition is told by the source, gets a place in the engine's table and an owner
  * among the workers, and is ranked among the others by (topic, partition). It goes in
  * three moves: the source takes it back, its owner lets it go (enum membership, core.h),
- * and its place is dropped; the place is used again when the same partition comes back.
+ * and its place is dropped; the place is used again when the same partition comes back. What had
+ * counted of it counts no more then (rejoin.h), so one that comes back at once waits until its
+ * owner has let go.
  *
  *      join            leave            owner           role
  *   ---------> member -------> leaving -------> gone -------> dropped

@@ -375,7 +375,8 @@ static void feed_fill(struct rule_test_source *source, uint32_t part, struct pla
         .records = arena_alloc_many(source->arena, count + 1, sizeof(*feed->records)),
         .plans = plans,
         .count = count};
-    feed->base.feed = (struct feed){&feed_ops, RULE_TEST_TOPIC, (int32_t)part, 0};
+    feed->base.feed =
+        (struct feed){.ops = &feed_ops, .topic = RULE_TEST_TOPIC, .partition = (int32_t)part};
     atomic_init(&feed->base.state, count > 0 ? FEED_LIVE : FEED_FINISHED);
     if (feed->records == NULL || !finite_source_add(&source->base, &feed->base)) {
         source->out_of_memory = true;

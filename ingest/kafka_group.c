@@ -67,12 +67,14 @@ void kafka_group_subscribe(struct kafka_source *source)
                          rd_kafka_err2str(code));
 }
 
-static void leave(struct kafka_feed *feed)
+/* `is_gone`: it does not exist any more, and is not only another member's. */
+static void leave(struct kafka_feed *feed, bool is_gone)
 {
     /* relaxed: the phase is written by this thread alone. */
     if (atomic_load_explicit(&feed->phase, memory_order_relaxed) == KAFKA_LEFT)
         return;
     kafka_feed_set_phase(feed, KAFKA_LEFT);
+    feed->feed.is_gone = is_gone;
     kafka_feed_end(feed); /* if the reader is at it, again when the engine drops it */
     kafka_report(feed->source, SOURCE_LEAVE, feed);
 }
@@ -80,7 +82,7 @@ static void leave(struct kafka_feed *feed)
 void kafka_group_leave_all(struct kafka_source *source)
 {
     for (struct kafka_feed *feed = source->feeds; feed != NULL; feed = feed->next_feed)
-        leave(feed);
+        leave(feed, false);
 }
 
 static struct kafka_feed *find_feed(struct kafka_source *source, const char *topic,
@@ -227,7 +229,7 @@ void kafka_group_refresh(struct kafka_source *source)
             if (feed->misses == 2)
                 kafka_say(source, 4, "%s/%" PRId32 " does not exist any more and leaves",
                           feed->topic, feed->feed.partition);
-            leave(feed);
+            leave(feed, true);
         }
         if (!source->owner)
             set_ready(source, false, "standing by: another member of group %s owns the input",

@@ -143,7 +143,8 @@ static bool resolve_starts(struct kafka_source *source, struct kafka_feed **fres
         int64_t from_latest = latest->elems[i].offset;
         struct kafka_feed *feed = fresh[i];
 
-        if (list->elems[i].offset >= 0)
+        feed->feed.is_continued = list->elems[i].offset >= 0;
+        if (feed->feed.is_continued)
             feed->next = feed->committed = list->elems[i].offset;
         else if (have_any)
             feed->next = from_first;

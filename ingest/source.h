@@ -47,6 +47,9 @@ struct feed {
     const char *topic;    /* owned by the source, lives as long as the feed */
     int32_t partition;    /* -1 for @intake and @derived */
     int64_t start_offset; /* first record that will be taken */
+    /* Readers before had come there, as they told by position(): the same log is read on. */
+    bool is_continued;
+    bool is_gone; /* set before the leave is told: what comes under its name is another log */
 };
 
 struct feed_ops {

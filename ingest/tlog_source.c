@@ -122,7 +122,8 @@ static struct tlog_feed *find_feed(struct tlog_source *self, const char *topic, 
         free(feed);
         return NULL;
     }
-    feed->base.feed = (struct feed){&tlog_feed_ops, feed->topic, partition, 0};
+    feed->base.feed =
+        (struct feed){.ops = &tlog_feed_ops, .topic = feed->topic, .partition = partition};
     return feed;
 }
 

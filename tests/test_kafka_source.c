@@ -601,6 +601,7 @@ static void one_member_owns_everything_and_another_takes_over(void **state)
         bool is_read =
             strcmp(standby->feeds[i]->topic, topics[1]) == 0 && standby->feeds[i]->partition == 1;
         assert_int_equal(standby->feeds[i]->start_offset, is_read ? 60 : 0);
+        assert_true(standby->feeds[i]->is_continued); /* the owner has committed where it began */
     }
 }
 
@@ -629,12 +630,16 @@ static void a_member_that_joins_does_not_take_over(void **state)
     make_topic(topics[0], 2);
     reader_open(&owner, &config);
     WAIT_FOR(reader_changes(&owner) == 2);
+    for (int i = 0; i < 2; i++)
+        assert_false(owner.feeds[i]->is_continued);
     for (int i = 0; i < JOINERS; i++) {
         nap(); /* not opened within the same millisecond */
         reader_open(&joiner[i], &config);
         WAIT_FOR(is_decided(&owner, &joiner[i], 2 * (size_t)(i + 1)));
         assert_int_equal(joiner[i].feed_count, 0);
         assert_int_equal(owner.feed_count, 2);
+        for (int f = 0; f < 2; f++) /* the same log, whatever was read of it */
+            assert_true(owner.feeds[f]->is_continued && !owner.feeds[f]->is_gone);
     }
 }
 

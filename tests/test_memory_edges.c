@@ -621,6 +621,41 @@ static void a_partition_goes_back_to_the_source(void **state)
     assert_int_equal(dropped, 1); /* once, and no record was out */
 }
 
+/* D2, J and F: steps behind a leave may be done before its owner looks, and their bins are freed.
+ */
+static void D2_what_a_leave_drops_is_written_down_before_its_bins_are_free(void **state)
+{
+    (void)state;
+    for (int f = 0; f < 2; f++) {
+        feed_add(&feeds[f], 1, T0, true);
+        feed_add(&feeds[f], 1, T0 + 1000, true);
+        show(&feeds[f], 2);
+    }
+    feed_add(&feeds[1], 1, T0 + 5000, true);
+    begin(0);
+    start_at_first_records();
+    both_read();
+    turn(SEQUENCER, sequences);
+    both_work();
+    turn(TELLER, tells);
+    atomic_store_explicit(&change_count, 3, memory_order_relaxed); /* the first feed leaves */
+    turn(SEQUENCER, sequences);
+    show(&feeds[1], 3);
+    turn(WORKER_0, reads);
+    turn(SEQUENCER, sequences); /* cuts a step over what the first has left */
+    both_work();
+    turn(TELLER, tells);
+    turn(SEQUENCER, sequences);
+    turn(WORKER_1, reads); /* lets go, and frees the bins of the step */
+    turns_end();
+    assert_int_equal(engine->workers[1].bins.free_until, (T0 + 4500) / 20);
+    const struct rejoin *rejoin = &engine->parts[1]->rejoin;
+    assert_true(rejoin->is_known);
+    assert_int_equal(rejoin->until.offset, 2);
+    assert_int_equal(rejoin->unread.count, 1);
+    assert_int_equal(rejoin->unread.at[0].offset, 1);
+}
+
 static void looks_at_partitions(unsigned self)
 {
     struct engine_part_counters row[4];
@@ -823,6 +858,7 @@ int main(void)
         IN_TURNS(a_step_has_the_marks_of_what_it_has_read),
         IN_TURNS(an_owner_that_looks_on_while_a_partition_joins),
         IN_TURNS(a_partition_goes_back_to_the_source),
+        IN_TURNS(D2_what_a_leave_drops_is_written_down_before_its_bins_are_free),
         IN_TURNS(readers_and_switchers_from_outside),
         IN_TURNS(the_clock_is_looked_at_from_outside),
         IN_TURNS(a_switched_rule_set_is_taken_and_shown),

@@ -201,7 +201,10 @@ int __wrap_input_open(const struct config *config, struct input_past past, struc
         assert(feed != NULL);
         if (past.began_at != NULL)
             past.began_at(past.self, BROKER_TOPIC, (int32_t)i, &start);
-        feed->feed = (struct feed){&feed_ops, BROKER_TOPIC, (int32_t)i, start};
+        feed->feed = (struct feed){.ops = &feed_ops,
+                                   .topic = BROKER_TOPIC,
+                                   .partition = (int32_t)i,
+                                   .start_offset = start};
         feed->next = feed->fetched = (uint32_t)start;
         feed->next_fetch_ns = world->now_ns + dice_below(&world->fetches, 50) * MILLI_NS;
         feed->waker = -1;
