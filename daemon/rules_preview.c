@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/plural.h"
+#include "daemon/drain_words.h"
 #include "rules/rule_shape.h"
 
 static const size_t arena_bytes_max = (size_t)1 << 30;
@@ -108,6 +109,7 @@ static bool add_drain(struct rules_preview *preview, enum preview_state state,
     row->drain = drain_of(&now->held, next);
     row->expects =
         is_absence(row->drain == DRAIN_KEEPS && now->shape.count == 0 ? &next->shape : &now->shape);
+    row->fires = drain_fires(&now->shape);
     row->lists = row->drain == DRAIN_KEEPS && row->expects && lists_keys(next);
     row->relists =
         row->lists && !(lists_keys(current) && id128_equal(current->setting[SETTING_KEYS].digest,
@@ -119,75 +121,12 @@ static bool add_drain(struct rules_preview *preview, enum preview_state state,
                          &row->changes);
 }
 
-#define APART "with another `by`, or `expect` against none, keys cannot be compared"
-
-/* Of what has no open incident. */
-static const char *watching_words(const struct preview_row *row)
-{
-    static const char *const of_windows[] = {
-        [DRAIN_KEEPS] = "a window is let go when something comes for its key, and the new form "
-                        "begins anew; until then it may still open an incident when its time comes",
-        [DRAIN_BESIDE] = "windows end beside those of the new form: " APART,
-        [DRAIN_ALONE] = "windows get nothing new, and end"};
-    static const char *const of_absences[] = {
-        [DRAIN_KEEPS] = "who stays silent is missed by the new form, no sooner than by this one",
-        [DRAIN_BESIDE] = "nobody is expected by this form any more",
-        [DRAIN_ALONE] = "nobody is expected any more"};
-
-    if (row->lists)
-        return "the new form expects those in its list: whom this one waits for, by the new "
-               "`every`, but no sooner than this one would; others a whole `every` after it takes "
-               "effect; and nobody else";
-    return row->expects ? of_absences[row->drain] : of_windows[row->drain];
-}
-
-/* Of what has one. */
-static const char *incident_words(const struct preview_row *row)
-{
-    static const char *const of_windows[] = {
-        [DRAIN_KEEPS] = "; the new form opens none for the same key before",
-        [DRAIN_BESIDE] = "; the new form may open others beside: " APART,
-        [DRAIN_ALONE] =
-            "; no rule opens others after that, and the next event of an alert, a repeat "
-            "too, takes it out there"};
-#define UNHEARD                                                                                    \
-    "; no sign of life ends one any more: it ends by `quiet` of its `close`, where that has it, "  \
-    "or "                                                                                          \
-    "by hand"
-    static const char *const of_absences[] = {
-        [DRAIN_KEEPS] = "; the new form opens none for the same key before",
-        [DRAIN_BESIDE] = UNHEARD "; the new form may open others beside: " APART,
-        [DRAIN_ALONE] = UNHEARD};
-
-    if (row->relists)
-        return "; the new form opens none for the same key before; one of a key that the new list "
-               "does not name closes at once, cause unlisted";
-    return row->expects ? of_absences[row->drain] : of_windows[row->drain];
-}
-
 /* False: there is nothing to say about what the row holds. */
-static bool drain_sentence(const struct rules_preview *preview, const struct preview_row *row,
-                           char sentence[PREVIEW_SENTENCE_BYTES])
+static bool row_sentence(const struct rules_preview *preview, const struct preview_row *row,
+                         char sentence[PREVIEW_SENTENCE_BYTES])
 {
-    char incidents[80] = "open incidents keep their keys until they close";
-    const bool also_watches = !preview->is_counted || row->keys > row->open; /* or may */
-
-    if (row->drain == DRAIN_NONE)
-        return bound_sentence_of_row(preview, row, sentence);
-    if (row->drain == DRAIN_UNKNOWN)
-        return false;
-    if (preview->is_counted && row->open == 1)
-        snprintf(incidents, sizeof(incidents), "1 open incident keeps its key until it closes");
-    else if (preview->is_counted)
-        snprintf(incidents, sizeof(incidents),
-                 "%" PRIu64 " open incidents keep their keys until they close", row->open);
-    if (preview->is_counted && row->open == 0)
-        snprintf(sentence, PREVIEW_SENTENCE_BYTES, "no incident is open: %s", watching_words(row));
-    else
-        snprintf(sentence, PREVIEW_SENTENCE_BYTES, "%s%s%s%s", incidents, incident_words(row),
-                 also_watches ? "; of the other keys " : "",
-                 also_watches ? watching_words(row) : "");
-    return true;
+    return row->drain == DRAIN_NONE ? bound_sentence_of_row(preview, row, sentence)
+                                    : drain_words(preview, row, sentence);
 }
 
 static const char *keep(struct rules_preview *preview, const char *text)
@@ -473,7 +412,7 @@ void rules_preview_print(const struct rules_preview *preview, const char *what, 
                     row->rule_id, preview_state_name(row->state), row->keys, row->open);
         else
             fprintf(to, "  %-34s %s\n", row->rule_id, preview_state_name(row->state));
-        if (drain_sentence(preview, row, sentence))
+        if (row_sentence(preview, row, sentence))
             fprintf(to, "      %s\n", sentence);
         preview_changes_print(&row->changes, to);
     }
@@ -514,7 +453,7 @@ static json_t *json_held(bool is_known, json_t *object, uint64_t keys, uint64_t 
 static json_t *json_row(const struct rules_preview *preview, const struct preview_row *row)
 {
     char sentence[PREVIEW_SENTENCE_BYTES];
-    bool is_said = drain_sentence(preview, row, sentence);
+    bool is_said = row_sentence(preview, row, sentence);
     json_t *object = json_object();
 
     json_object_set_new(object, "rule", json_string(row->rule_id));

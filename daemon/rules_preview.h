@@ -61,6 +61,7 @@ struct preview_row {
     enum preview_state state;
     enum preview_drain drain;
     bool expects;                    /* it is of absence, as far as that is known; of what drains */
+    bool fires;                      /* what watches may open an incident when its time comes */
     bool lists;                      /* the form that it drains into lists keys */
     bool relists;                    /* and others than the form in force now */
     uint64_t keys, open;             /* held by this form now */
