@@ -139,8 +139,11 @@ static bool is_pack(const char *name)
     return strchr(name, '/') == NULL && strchr(name, '.') == NULL && strcmp(name, "-") != 0;
 }
 
-int packs_load_rules(const char *const *names, size_t count, struct rule_set **out,
-                     struct error *err)
+typedef int load_fn(const char *const *paths, size_t count, struct rule_set **out,
+                    struct error *err);
+
+static int load_by(load_fn *load, const char *const *names, size_t count, struct rule_set **out,
+                   struct error *err)
 {
     const char **paths = calloc(count + 1, sizeof(*paths));
     char(*found)[PATH_MAX] = calloc(count + 1, sizeof(*found));
@@ -161,11 +164,17 @@ int packs_load_rules(const char *const *names, size_t count, struct rule_set **o
         }
         paths[i] = found[i];
     }
-    rc = rule_set_load(paths, count, out, err);
+    rc = load(paths, count, out, err);
 out:
     free(found);
     free(paths);
     return rc;
+}
+
+int packs_load_rules(const char *const *names, size_t count, struct rule_set **out,
+                     struct error *err)
+{
+    return load_by(rule_set_load, names, count, out, err);
 }
 
 /* What the configuration names and nobody finds is shown where it is named. */
@@ -194,8 +203,9 @@ int packs_exit_code(int rc)
     return rc == -ENOMEM ? EXIT_SYSTEM : EXIT_CONFIG;
 }
 
-int packs_load_configured(const struct config *config, const struct option_list *rules,
-                          struct rule_set **out, struct error *err)
+static int load_configured(load_fn *load, const struct config *config,
+                           const struct option_list *rules, struct rule_set **out,
+                           struct error *err)
 {
     const char *const *names = rules->count > 0 ? rules->item : config->rules.item;
     size_t count = rules->count > 0 ? rules->count : config->rules.count;
@@ -203,8 +213,20 @@ int packs_load_configured(const struct config *config, const struct option_list 
     if (rules->count == 0 && check_named(&config->rules, err) != 0)
         return -EINVAL;
     if (count > 0)
-        return packs_load_rules(names, count, out, err);
+        return load_by(load, names, count, out, err);
     error_set(err, "no rules are named: list files, folders or packs under `rules` in the "
                    "configuration, or give --rules");
     return -EINVAL;
+}
+
+int packs_load_configured(const struct config *config, const struct option_list *rules,
+                          struct rule_set **out, struct error *err)
+{
+    return load_configured(rule_set_load, config, rules, out, err);
+}
+
+int packs_load_past(const struct config *config, const struct option_list *rules,
+                    struct rule_set **out, struct error *err)
+{
+    return load_configured(rule_set_load_past, config, rules, out, err);
 }

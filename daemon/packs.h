@@ -34,6 +34,10 @@ int packs_load_rules(const char *const *names, size_t count, struct rule_set **o
 int packs_load_configured(const struct config *config, const struct option_list *rules,
                           struct rule_set **out, struct error *err);
 
+/* The same by rule_set_load_past(). */
+int packs_load_past(const struct config *config, const struct option_list *rules,
+                    struct rule_set **out, struct error *err);
+
 /* What a command ends with whose rules could not be loaded: it is not the rules' fault when memory
  * is short. */
 int packs_exit_code(int rc);

@@ -1,8 +1,12 @@
 /* past_rules.c - see past_rules.h. */
 #include "daemon/past_rules.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include "daemon/command.h"
+#include "daemon/data_look.h"
+#include "daemon/packs.h"
 #include "daemon/silences.h"
 #include "store/data_dir.h"
 
@@ -56,11 +60,85 @@ int past_rules_preview(const char *path, struct id128 before, const struct rule_
     snprintf(blobs, sizeof(blobs), "%.1000s/blobs", path);
     rc = silences_of(blobs, before, &files, &silences, err);
     if (rc == 0 && silences[0] != '\0')
-        rc = rules_kept_with(read, SILENCES_FILE, silences, &set, &with, err);
+        rc = rules_kept_with(read, SILENCES_FILE, silences, RULES_OF_PAST, &set, &with, err);
     if (rc == 0)
         rc = compare(blobs, before, set != NULL ? set : rules, out, err);
     rule_set_destroy(set);
     rules_read_release(&with);
     kept_files_release(&files);
+    return rc;
+}
+
+/* ---- a start ---- */
+
+/* The set that was in force last; false: none is known. */
+static bool last_set(const char *path, struct id128 *set)
+{
+    struct data_look_known known;
+    struct data_look look;
+    struct error ignored = {""};
+    bool is_known;
+
+    if (data_look_open(&look, path, &ignored) != EXIT_OK ||
+        data_look_recall(&look, &known, &ignored) != EXIT_OK)
+        return false;
+    is_known = known.sum.rules_count > 0;
+    if (is_known)
+        *set = known.sum.rules[known.sum.rules_count - 1].set;
+    snapshot_recalled_release(&known.recalled);
+    return is_known;
+}
+
+static bool were_in_force(const char *path, const struct rule_set *rules,
+                          const struct rules_read *read)
+{
+    struct rules_read with = {.files = {{0}}};
+    struct kept_files files = {{0}};
+    struct rule_set *set = NULL; /* these rules with the silences */
+    struct error ignored = {""};
+    char blobs[DATA_DIR_PATH_BYTES];
+    const char *silences;
+    struct id128 last;
+    bool is_same = false;
+
+    if (!last_set(path, &last))
+        return false;
+    snprintf(blobs, sizeof(blobs), "%.1000s/blobs", path);
+    if (silences_of(blobs, last, &files, &silences, &ignored) == 0)
+        is_same = silences[0] == '\0'
+                      ? id128_equal(rule_set_hash(rules), last)
+                      : rules_kept_with(read, SILENCES_FILE, silences, RULES_OF_PAST, &set, &with,
+                                        &ignored) == 0 &&
+                            id128_equal(rule_set_hash(set), last);
+    rule_set_destroy(set);
+    rules_read_release(&with);
+    kept_files_release(&files);
+    return is_same;
+}
+
+int past_rules_load(const struct config *config, const struct option_list *named,
+                    struct rules_read *read, struct rule_set **out, struct error *refused,
+                    struct error *err)
+{
+    struct error ignored = {""};
+    int rc, past;
+
+    refused->text[0] = '\0';
+    rules_read_begin(read);
+    rc = packs_load_configured(config, named, out, err);
+    rules_read_end(read);
+    if (rc != -EINVAL || config->data.dir[0] == '\0')
+        return rc;
+    rules_read_release(read);
+    rules_read_begin(read);
+    past = packs_load_past(config, named, out, &ignored);
+    rules_read_end(read);
+    if (past == 0 && were_in_force(config->data.dir, *out, read)) {
+        *refused = *err;
+        return 0;
+    }
+    if (past == 0)
+        rule_set_destroy(*out);
+    *out = NULL;
     return rc;
 }

@@ -128,7 +128,8 @@ static int answer_folder(void *self, const char *path, void (*take)(void *user, 
     return 0;
 }
 
-static int load_kept(struct kept_files *files, struct rule_set **out, struct error *err)
+static int load_kept(struct kept_files *files, enum rules_judging judging, struct rule_set **out,
+                     struct error *err)
 {
     const struct host_reading reading = {
         .self = files, .file = answer_file, .folder = answer_folder};
@@ -144,14 +145,15 @@ static int load_kept(struct kept_files *files, struct rule_set **out, struct err
         if (files->file.at[i].kind != KIND_READ)
             paths[count++] = files->file.at[i].name;
     host_read_through(&reading);
-    rc = rule_set_load(paths, count, out, err);
+    rc = (judging == RULES_OF_PAST ? rule_set_load_past : rule_set_load)(paths, count, out, err);
     host_read_through(NULL);
     free(paths);
     return rc;
 }
 
 int rules_kept_with(const struct rules_read *base, const char *name, const char *text,
-                    struct rule_set **out, struct rules_read *read, struct error *err)
+                    enum rules_judging judging, struct rule_set **out, struct rules_read *read,
+                    struct error *err)
 {
     *read = (struct rules_read){.files = {{0}}};
     for (size_t i = 0; i < base->files.file.count; i++) {
@@ -163,7 +165,7 @@ int rules_kept_with(const struct rules_read *base, const char *name, const char 
         kept_files_add(&read->files, KIND_PATH, name, "", 0);
         kept_files_add(&read->files, KIND_READ, name, text, strlen(text));
     }
-    return load_kept(&read->files, out, err);
+    return load_kept(&read->files, judging, out, err);
 }
 
 int rules_kept_add(struct rule_set **rules, struct rules_read *read, const char *name,
@@ -171,7 +173,7 @@ int rules_kept_add(struct rule_set **rules, struct rules_read *read, const char 
 {
     struct rules_read more;
     struct rule_set *set = NULL;
-    int rc = rules_kept_with(read, name, text, &set, &more, err);
+    int rc = rules_kept_with(read, name, text, RULES_OF_PAST, &set, &more, err);
 
     if (rc != 0) {
         rules_read_release(&more);
@@ -194,7 +196,7 @@ int rules_kept_load(const char *folder, struct id128 set, struct rule_set **out,
     if (rc != 0)
         return rc;
     id128_format(set, hex);
-    rc = load_kept(&files, out, &why);
+    rc = load_kept(&files, RULES_OF_PAST, out, &why);
     if (rc == 0 && !id128_equal(rule_set_hash(*out), set)) {
         rule_set_destroy(*out);
         *out = NULL;

@@ -30,18 +30,24 @@ void rules_read_release(struct rules_read *read);
 int rules_kept_save(const char *folder, struct id128 set, const struct rules_read *read,
                     struct error *err);
 
+/* Whether what makes no sense is refused (diagnose_sense()). Not of what was taken before: an
+ * upgrade may not lose what was in force, and what it explains. */
+enum rules_judging { RULES_OF_NOW, RULES_OF_PAST };
+
 /* The set of `base` with one more rule file of that name behind its last, which need not exist; ""
  * for none. An earlier one of the name is left out. What the set is made of goes to `read`, which
  * the caller releases whatever comes of it. Errors: as rule_set_load(). */
 int rules_kept_with(const struct rules_read *base, const char *name, const char *text,
-                    struct rule_set **out, struct rules_read *read, struct error *err);
+                    enum rules_judging judging, struct rule_set **out, struct rules_read *read,
+                    struct error *err);
 
-/* The same, with what comes of it in place of *rules and *read, which stay as they are where
- * nothing does. */
+/* The same, of what was taken before, with what comes of it in place of *rules and *read, which
+ * stay as they are where nothing does. */
 int rules_kept_add(struct rule_set **rules, struct rules_read *read, const char *name,
                    const char *text, struct error *err);
 
-/* Errors: as kept_files_load(), and -EBADMSG for a set that comes out as another one. */
+/* A set that was in force. Errors: as kept_files_load(), and -EBADMSG for a set that comes out as
+ * another one. */
 int rules_kept_load(const char *folder, struct id128 set, struct rule_set **out, struct error *err);
 
 #endif

@@ -104,7 +104,8 @@ static int take_files(struct building *building, const struct past_switch *at,
         return 0;
     }
     rc = rules_kept_with(&base, building->silences != NULL ? SILENCES_FILE : "",
-                         building->silences != NULL ? building->silences : "", &set, &read, err);
+                         building->silences != NULL ? building->silences : "", RULES_OF_PAST, &set,
+                         &read, err);
     rules_read_release(&read);
     if (rc != 0) {
         kept_files_release(files);

@@ -12,22 +12,36 @@
 #include "daemon/log.h"
 #include "daemon/mark_log.h"
 #include "daemon/packs.h"
+#include "daemon/past_rules.h"
 #include "daemon/quarantine.h"
 #include "ingest/intake_source.h"
 
 /* ---- start ---- */
 
+static int load_rules(const struct service_options *options, const struct config *config,
+                      struct rule_set **rules, struct rules_read *read, struct error *refused,
+                      struct error *err)
+{
+    int rc;
+
+    if (refused != NULL)
+        return past_rules_load(config, options->rules, read, rules, refused, err);
+    rules_read_begin(read);
+    rc = packs_load_configured(config, options->rules, rules, err);
+    rules_read_end(read);
+    return rc;
+}
+
 int service_load(const struct service_options *options, struct config **config,
-                 struct rule_set **rules, struct rules_read *read, struct error *err)
+                 struct rule_set **rules, struct rules_read *read, struct error *refused,
+                 struct error *err)
 {
     int code = EXIT_CONFIG, rc;
 
     if (config_load(options->config_path, CONFIG_SECRETS_NEEDED, config, err) != 0)
         return EXIT_CONFIG;
     if (input_check(*config, err) == 0) {
-        rules_read_begin(read);
-        rc = packs_load_configured(*config, options->rules, rules, err);
-        rules_read_end(read);
+        rc = load_rules(options, *config, rules, read, refused, err);
         if (rc == 0)
             return EXIT_OK;
         code = packs_exit_code(rc);
@@ -283,6 +297,7 @@ int service_create(const struct service_options *options, struct service **out, 
 {
     struct service *service = calloc(1, sizeof(*service));
     struct durable_refused refused;
+    struct error rules_refused;
     bool is_of_dir; /* what comes to be refused is no file that people write */
     int code = EXIT_SYSTEM;
 
@@ -297,7 +312,8 @@ int service_create(const struct service_options *options, struct service **out, 
     pthread_mutex_init(&service->reload_lock, NULL);
     service->read_ns = host_mono_ns();
     health_init(&service->health, service->read_ns);
-    code = service_load(options, &service->config, &service->rules, &service->read, err);
+    code = service_load(options, &service->config, &service->rules, &service->read, &rules_refused,
+                        err);
     if (code == EXIT_OK && config_check_files(service->config, err) != 0)
         code = EXIT_CONFIG;
     if (code == EXIT_OK && service_read_tokens(service, err) != 0)
@@ -308,6 +324,10 @@ int service_create(const struct service_options *options, struct service **out, 
     if (code == EXIT_OK) {
         log_configure((enum log_level)service->config->log.level,
                       (enum log_format)service->config->log.format);
+        if (rules_refused.text[0] != '\0')
+            log_event(LOG_WARNING, "rules_refused", log_text("why", rules_refused.text),
+                      log_text("next", "they were in force before, and stay so; a reload will "
+                                       "refuse them"));
         service->flush_ms = service->config->outbox.flush_ms;
         service->counters.rules_loaded = rule_set_count(service->rules);
         code = open_files(service, err);

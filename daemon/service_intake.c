@@ -227,8 +227,8 @@ static bool is_id_taken(struct service *service, const json_t *body, struct erro
     struct error ignored = {""};
     bool is_taken = false;
 
-    if (text != NULL &&
-        rules_kept_with(&service->read, SILENCES_FILE, text, &now.rules, &now.read, &ignored) == 0)
+    if (text != NULL && rules_kept_with(&service->read, SILENCES_FILE, text, RULES_OF_PAST,
+                                        &now.rules, &now.read, &ignored) == 0)
         for (uint32_t i = 0; i < rule_set_mute_count(now.rules) && !is_taken; i++) {
             const struct mute *mute = rule_set_mute(now.rules, i);
             is_taken = mute->kind == MUTE_SILENCE && strcmp(mute->id, id) == 0;
@@ -263,6 +263,34 @@ static void drop_places(struct error *err)
     *to = '\0';
 }
 
+/* The rules with `text` in place of the silences made by hand. What the daemon goes by may hold
+ * what is refused since an upgrade: that is no reason to refuse what comes beside it. */
+static int load_with(struct service *service, const char *text, struct service_switch *to,
+                     struct error *err)
+{
+    struct service_switch now = {.rules = NULL, .terms = service->terms};
+    struct error ignored = {""};
+    char *before;
+    int rc = rules_kept_with(&service->read, SILENCES_FILE, text, RULES_OF_NOW, &to->rules,
+                             &to->read, err);
+
+    if (rc != -EINVAL)
+        return rc;
+    before = silences_text(intake_silences(service->intake), NULL, NULL);
+    if (before == NULL)
+        return -ENOMEM;
+    if (rules_kept_with(&service->read, SILENCES_FILE, before, RULES_OF_NOW, &now.rules, &now.read,
+                        &ignored) == -EINVAL) {
+        service_switch_drop(to);
+        to->terms = service->terms;
+        rc = rules_kept_with(&service->read, SILENCES_FILE, text, RULES_OF_PAST, &to->rules,
+                             &to->read, err);
+    }
+    service_switch_drop(&now);
+    free(before);
+    return rc;
+}
+
 /* A silence is made or ended: the rules with the list as it will be, then the record, then they
  * take effect. Under reload_lock; `body` stays the caller's. `note`: see note_idle(). */
 static int change_silences(struct service *service, struct intake_act *act, const json_t *body,
@@ -270,7 +298,7 @@ static int change_silences(struct service *service, struct intake_act *act, cons
                            struct error *err)
 {
     struct service_switch to = {.rules = NULL, .terms = service->terms};
-    int rc = rules_kept_with(&service->read, SILENCES_FILE, text, &to.rules, &to.read, err);
+    int rc = load_with(service, text, &to, err);
 
     if (rc != 0) {
         service_switch_drop(&to);

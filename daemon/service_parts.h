@@ -87,9 +87,11 @@ struct service {
 /* ---- service.c, for the others ---- */
 
 /* Reads and checks; opens nothing. What the rules were read from goes to `read`, whatever comes of
- * it. EXIT_OK, or an exit code with a sentence. */
+ * it. `refused`: of a start, see past_rules_load(); NULL: of a reload. EXIT_OK, or an exit code
+ * with a sentence. */
 int service_load(const struct service_options *options, struct config **config,
-                 struct rule_set **rules, struct rules_read *read, struct error *err);
+                 struct rule_set **rules, struct rules_read *read, struct error *refused,
+                 struct error *err);
 
 /* ---- service_reports.c ---- */
 

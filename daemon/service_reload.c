@@ -133,7 +133,7 @@ static int load_again(struct service *service, struct config **config, struct se
     int rc;
 
     *to = (struct service_switch){.rules = NULL};
-    if (service_load(&service->options, config, &to->rules, &to->read, err) != EXIT_OK) {
+    if (service_load(&service->options, config, &to->rules, &to->read, NULL, err) != EXIT_OK) {
         rules_read_release(&to->read);
         return -EINVAL;
     }

@@ -10,6 +10,7 @@
 #include "daemon/command.h"
 #include "daemon/data_look.h"
 #include "daemon/packs.h"
+#include "daemon/past_rules.h"
 #include "daemon/progress.h"
 #include "daemon/rules_kept.h"
 #include "daemon/rules_past.h"
@@ -339,6 +340,7 @@ static int prepare(struct answering *a, struct error *err)
 {
     const struct why_run *run = a->run;
     int64_t now_ms = host()->wall_ms(host()->self);
+    struct error refused;
     const char *dir;
     char *silences;
     int code, rc;
@@ -347,9 +349,7 @@ static int prepare(struct answering *a, struct error *err)
         a->files.item[a->files.count++] = run->arguments.item[i];
     if (config_load(run->config, CONFIG_SECRETS_MAY_BE_ABSENT, &a->config, err) != 0)
         return EXIT_CONFIG;
-    rules_read_begin(&a->read);
-    rc = packs_load_configured(a->config, &run->rules, &a->rules, err);
-    rules_read_end(&a->read);
+    rc = past_rules_load(a->config, &run->rules, &a->read, &a->rules, &refused, err);
     if (rc != 0)
         return packs_exit_code(rc);
     code = prepare_engine_config(a, err);

@@ -116,21 +116,18 @@ static void out_source(struct out *out, struct span span)
     out_char(out, '\n');
 }
 
-void diagnose(struct diagnostics *diag, struct span span, const char *format, ...)
+static void add(struct diagnostics *diag, struct span span, const char *format, va_list args)
 {
     /* Longer than any sentence with two names cut to their limits. */
     char text[1024], sentence[512];
     struct out out = {text, text + sizeof(text)};
     struct place place;
-    va_list args;
     size_t head;
 
     diag->count++;
     if (diag->listener == NULL && (diag->err == NULL || diag->full))
         return;
-    va_start(args, format);
     vsnprintf(sentence, sizeof(sentence), format, args);
-    va_end(args);
     if (diag->listener != NULL)
         diag->listener->told(diag->listener->self, span, sentence);
     if (diag->err == NULL || diag->full)
@@ -150,6 +147,27 @@ void diagnose(struct diagnostics *diag, struct span span, const char *format, ..
     diag->used += (size_t)(out.at - text);
     diag->err->text[diag->used] = '\0';
     diag->full = ++diag->shown == DIAGNOSTICS_MAX;
+}
+
+void diagnose(struct diagnostics *diag, struct span span, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    add(diag, span, format, args);
+    va_end(args);
+}
+
+bool diagnose_sense(struct diagnostics *diag, struct span span, const char *format, ...)
+{
+    va_list args;
+
+    if (diag->is_past)
+        return true;
+    va_start(args, format);
+    add(diag, span, format, args);
+    va_end(args);
+    return false;
 }
 
 int diagnostics_finish(struct diagnostics *diag)

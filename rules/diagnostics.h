@@ -60,12 +60,19 @@ struct diagnostics {
     size_t used;
     bool full;          /* nothing more is shown */
     bool out_of_memory; /* then the load failed for that reason alone */
+    bool is_past;       /* what is read was in force once: see diagnose_sense() */
 };
 
 void diagnostics_init(struct diagnostics *diag, struct error *err);
 
 /* Adds one error. The format makes the sentence, without place and end of line. */
 void diagnose(struct diagnostics *diag, struct span span, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* The same of what can be gone by, and what nobody can mean: a condition that nothing can meet, a
+ * variable without use. Such judgements grow with each version, and a set that was in force is gone
+ * by as it was: of that nothing is added. Returns whether to go on. */
+bool diagnose_sense(struct diagnostics *diag, struct span span, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 /* May the next error still be shown? Whoever looks through thousands of names for the one that was

@@ -464,25 +464,24 @@ static void explain_others(const struct sides *sides, char to[WORDS_BYTES])
     }
 }
 
-static void explain(struct question *question, struct sides *sides, const struct ast *dead,
+/* Returns whether to go on. */
+static bool explain(struct question *question, struct sides *sides, const struct ast *dead,
                     struct diagnostics *diag)
 {
     char words[WORDS_BYTES];
     const struct side *side;
 
     /* What is not shown is counted, and needs no words. */
-    if (diag->full || !find_culprits(question, sides)) {
-        diagnose(diag, dead->span, "this can never be true");
-        return;
-    }
+    if (diag->full || !find_culprits(question, sides))
+        return diagnose_sense(diag, dead->span, "this can never be true");
     side = &sides->side[sides->count - 1];
     explain_others(sides, words);
     if (words[0] == '\0')
         explain_range(question, side, words);
-    diagnose(diag, side->shown->span, "this can never be %s%s%s",
-             side->shown_want ? "true" : "false", words,
-             question->is_of_key ? ": events of one key have the same values of what `by` names"
-                                 : "");
+    return diagnose_sense(
+        diag, side->shown->span, "this can never be %s%s%s", side->shown_want ? "true" : "false",
+        words,
+        question->is_of_key ? ": events of one key have the same values of what `by` names" : "");
 }
 
 /* ---- the walk ---- */
@@ -581,16 +580,14 @@ bool impossible_check(const struct ast *ast, const struct ground *ground, struct
     struct question question = {.ground = ground};
     struct finding finding;
 
-    if (!find(&question, ast, &finding))
+    if (diag->is_past || !find(&question, ast, &finding))
         return true;
     if (finding.idle != NULL)
-        diagnose(diag, finding.idle->span,
-                 "this is always true, so the other sides of || make no difference");
-    else if (finding.sides.count == 0)
-        diagnose(diag, finding.dead->span, "this can never be true");
-    else
-        explain(&question, &finding.sides, finding.dead, diag);
-    return false;
+        return diagnose_sense(diag, finding.idle->span,
+                              "this is always true, so the other sides of || make no difference");
+    if (finding.sides.count == 0)
+        return diagnose_sense(diag, finding.dead->span, "this can never be true");
+    return explain(&question, &finding.sides, finding.dead, diag);
 }
 
 bool impossible_check_key(const struct ast *const *conditions, uint32_t count,
@@ -607,10 +604,9 @@ bool impossible_check_key(const struct ast *const *conditions, uint32_t count,
         question.work.left += LOOKS_EACH * tree_weight(conditions[i]);
         add_sides(&sides, side_of(conditions[i], false));
     }
-    if (count < 2 || is_possible(&question, &sides))
+    if (count < 2 || diag->is_past || is_possible(&question, &sides))
         return true;
-    explain(&question, &sides, conditions[count - 1], diag);
-    return false;
+    return explain(&question, &sides, conditions[count - 1], diag);
 }
 
 /* Whether nothing makes `where` true and `other` what is wanted. */

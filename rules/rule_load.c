@@ -642,8 +642,8 @@ static int load_file(struct loading *loading, struct file_list *list, size_t i, 
     return 0;
 }
 
-int rule_set_load(const char *const *paths, size_t path_count, struct rule_set **out,
-                  struct error *err)
+static int load(const char *const *paths, size_t path_count, bool is_past, struct rule_set **out,
+                struct error *err)
 {
     char *texts[FILES_MAX] = {NULL};
     struct file_list list = {.texts = texts};
@@ -651,6 +651,7 @@ int rule_set_load(const char *const *paths, size_t path_count, struct rule_set *
     int rc = 0;
 
     if (loading_start(&loading, err)) {
+        loading.diag.is_past = is_past;
         list.arena = loading.kept;
         list.paths = arena_alloc_many(list.arena, FILES_MAX, sizeof(*list.paths));
         if (list.paths == NULL)
@@ -672,4 +673,16 @@ int rule_set_load(const char *const *paths, size_t path_count, struct rule_set *
     for (size_t i = 0; i < list.count; i++)
         free(texts[i]);
     return rc;
+}
+
+int rule_set_load(const char *const *paths, size_t path_count, struct rule_set **out,
+                  struct error *err)
+{
+    return load(paths, path_count, false, out, err);
+}
+
+int rule_set_load_past(const char *const *paths, size_t path_count, struct rule_set **out,
+                       struct error *err)
+{
+    return load(paths, path_count, true, out, err);
 }

@@ -209,6 +209,11 @@ struct event_view {
 int rule_set_load(const char *const *paths, size_t path_count, struct rule_set **out,
                   struct error *err);
 
+/* The same of files that were in force once: what this version finds to make no sense
+ * (diagnose_sense()) was taken by the one that read them, and is gone by as it was. */
+int rule_set_load_past(const char *const *paths, size_t path_count, struct rule_set **out,
+                       struct error *err);
+
 /* The same from memory; `name` stands for the file in messages. */
 int rule_set_parse(const char *name, const char *text, size_t bytes, struct rule_set **out,
                    struct error *err);

@@ -86,11 +86,10 @@ static bool check_known(struct template *template, const struct ast *ast)
             template->empty = ast_print(empty, template->arena);
         return template->empty != NULL || diagnose_memory(template->when->diag) != NULL;
     }
-    if (empty != NULL)
-        diagnose(template->when->diag, empty->span,
-                 "this would stay empty: no event opens an incident of this rule, so its title "
-                 "knows what \"by\" names and no more");
-    return empty == NULL;
+    return empty == NULL ||
+           diagnose_sense(template->when->diag, empty->span,
+                          "this would stay empty: no event opens an incident of this rule, so its "
+                          "title knows what \"by\" names and no more");
 }
 
 static bool add_placeholder(struct template *template, uint32_t from, uint32_t to)

@@ -95,11 +95,10 @@ static bool note_limit(struct scope *scope, const struct ast *aggregate, enum re
         need = constant->real < 9e15 ? (int64_t)constant->real : INT64_MAX;
         is_between = (double)need < constant->real;
     }
-    if (constant->type == TYPE_DOUBLE ? constant->real < 0 : constant->number < 0) {
-        diagnose(scope->diag, constant->span, "%s is never negative",
-                 scope->aggregate[aggregate->number].text);
+    if ((constant->type == TYPE_DOUBLE ? constant->real < 0 : constant->number < 0) &&
+        !diagnose_sense(scope->diag, constant->span, "%s is never negative",
+                        scope->aggregate[aggregate->number].text))
         return false;
-    }
     if ((is_between || (relation != RELATION_GE && relation != RELATION_LT)) && need < INT64_MAX)
         need++;
     *limit = need > *limit ? need : *limit;

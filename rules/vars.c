@@ -147,8 +147,9 @@ bool vars_check_used(const struct vars *vars)
     for (uint32_t i = 0; i < vars->count; i++) {
         if (vars->var[i].is_used || vars->var[i].ast == NULL)
             continue;
-        diagnose(vars->diag, vars->var[i].span, "nothing in the rule uses this variable");
-        is_good = false;
+        is_good = diagnose_sense(vars->diag, vars->var[i].span,
+                                 "nothing in the rule uses this variable") &&
+                  is_good;
     }
     return is_good;
 }

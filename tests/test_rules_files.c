@@ -497,6 +497,52 @@ static void mistakes_that_are_not_shown_are_counted(void **state)
     assert_int_equal(shown + more, 25);
 }
 
+/* Judgements alone are left out of what was in force once. */
+static void what_was_in_force_is_not_judged_again(void **state)
+{
+    static const struct {
+        const char *rule, *refused; /* NULL: never */
+    } rows[] = {
+        {"by: [host], where: \"value > 5 && value < 3\", window: 1m, when: count() >= 1", NULL},
+        {"by: [host], where: \"value > 5 || true\", window: 1m, when: count() >= 1", NULL},
+        {"by: [host], where: value > 5, window: 1m, when: count() >= 1 && distinct(host) >= 2",
+         NULL},
+        {"by: [host], where: value > 5, window: 1m, when: count() >= -1", NULL},
+        {"by: [host], vars: {a: value > 5}, where: value > 6, window: 1m, when: count() >= 1",
+         NULL},
+        {"by: [host], within: 1m, sequence: [{where: host == \"a\"}, {where: host == \"b\"}]",
+         NULL},
+        {"by: [host], within: 1m, sequence: [{where: host == \"a\"}, {where: hots == \"b\"}]",
+         "there is no field \"hots\"; did you mean \"host\"?"},
+        {"by: [host], where: value > 5, window: 1m, when: count() >= 1, wen: x",
+         "a rule has no key \"wen\""},
+    };
+    char folder[] = "/tmp/tocsin-rules-XXXXXX", text[1024];
+    const char *paths[] = {folder};
+
+    (void)state;
+    assert_non_null(mkdtemp(folder));
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct rule_set *set = NULL, *again = NULL;
+        struct error err = {""};
+        snprintf(text, sizeof(text),
+                 "rules:\n  - {id: x, %s, incident: {title: t}, close: cleared()}\n", rows[i].rule);
+        file_write(folder, "a.yaml", text);
+        assert_int_equal(rule_set_load(paths, 1, &set, &err), -EINVAL);
+        err.text[0] = '\0';
+        int rc = rule_set_load_past(paths, 1, &set, &err);
+        if (rc != (rows[i].refused == NULL ? 0 : -EINVAL) ||
+            (rows[i].refused != NULL && strstr(err.text, rows[i].refused) == NULL))
+            fail_msg("%s: %d, %s", rows[i].rule, rc, err.text);
+        if (rc == 0) {
+            assert_int_equal(rule_set_load_past(paths, 1, &again, &err), 0);
+            assert_true(id128_equal(rule_set_hash(set), rule_set_hash(again)));
+            rule_set_destroy(again);
+            rule_set_destroy(set);
+        }
+    }
+}
+
 static void shipped_packs_load_together(void **state)
 {
     const char *paths[] = {TESTS_DIR "/../rules/packs"};
@@ -563,6 +609,7 @@ int main(void)
         cmocka_unit_test(what_is_no_file_is_refused_at_once),
         cmocka_unit_test(long_expressions_take_memory_in_proportion),
         cmocka_unit_test(mistakes_that_are_not_shown_are_counted),
+        cmocka_unit_test(what_was_in_force_is_not_judged_again),
         cmocka_unit_test(shipped_packs_load_together),
         cmocka_unit_test(rules_of_the_manual_load),
     };

@@ -56,6 +56,7 @@ tocsin_story(NAME take_over_kafka SCRIPT take_over.py NEEDS kafka TIMEOUT 500 AR
 tocsin_story(NAME take_over_long SCRIPT take_over.py LABELS long TIMEOUT 3600 ARGS 280)
 tocsin_story(NAME run_metrics SCRIPT run_metrics.sh)
 tocsin_story(NAME why_live SCRIPT why_live.sh SANITIZED)
+tocsin_story(NAME upgrade_rules SCRIPT upgrade_rules.sh)
 tocsin_story(NAME why_switch SCRIPT why_switch.sh SANITIZED TIMEOUT 400)
 tocsin_story(NAME why_settings SCRIPT why_settings.sh SANITIZED TIMEOUT 400)
 tocsin_story(NAME form_switch SCRIPT form_switch.sh SANITIZED TIMEOUT 400)
