@@ -90,7 +90,7 @@ struct open_incident *incident_open(struct correlation *c, const struct key_stat
         opening->topic = part->name;
         opening->partition = part->number;
     }
-    opening->former = slot->current ? 0 : slot->since;
+    opening->is_former = !slot->current;
     *open = (struct open_incident){.rule = opening->rule,
                                    .latest = incident_make(opening),
                                    .last_touch_ms = now_ms,

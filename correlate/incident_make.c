@@ -85,10 +85,7 @@ static struct id128 id_make(const struct opening *o)
     } else {
         text_put(&text, "\0timer\0", 7);
         text_put_number(&text, order->at_ms);
-        if (o->former > 0) {
-            text_put(&text, "/", 1);
-            text_put_number(&text, o->former);
-        }
+        text_put_string(&text, o->is_former ? "/former" : "");
     }
     struct id128 id = hash128(text.at, text.used, 0);
     text_end(&text);

@@ -22,9 +22,8 @@ struct opening {
     struct event_view view;    /* the event of it: what title and details say */
     const char *topic;         /* set by incident_open(): of the event's partition */
     int32_t partition;
-    uint32_t
-        former; /* set by incident_open(), too: of a form of the rule that is not in force any more
-                 * the number of the set that brought it, else 0; two forms may open at one time */
+    bool is_former; /* set by incident_open(), too: the form of the rule is not in force any more;
+                     * such a one and an absence that is may open at one time */
     int64_t value[RULE_AGGREGATES_MAX]; /* exact */
     /* Says why, in the form's words; what is too long is cut. */
     void (*put_why)(struct text_buffer *to, const struct opening *opening);

@@ -741,6 +741,46 @@ static void ids_of_two_forms_of_a_rule_differ(void **state)
     bench_destroy(bench);
 }
 
+/* The second of two forms is told by whether it is in force, and not by how many sets there were
+ * before: who runs the last hours of a long life again begins with another first set. */
+static void the_id_of_a_former_form_counts_no_sets(void **state)
+{
+    (void)state;
+    static const char *const first[] = {RULE_AT_END("count() >= 1"), RULE_AT_END("count() >= 7")};
+    char id[33], expected[33], text[256];
+    int bytes =
+        snprintf(text, sizeof(text),
+                 "default%cone%ctenant=default labels.a= labels.b=%ctimer%c%" PRId64 "/former", 0,
+                 0, 0, 0, BENCH_T0 + 10000);
+
+    id128_format(hash128(text, (size_t)bytes, 0), expected);
+    for (int i = 0; i < 2; i++) {
+        struct bench *bench = bench_create(first[i]);
+        bench_go_live(bench);
+        struct bench_feed *feed = bench_feed(bench, "t", 0);
+        bench_start(bench);
+        bench_settle(bench);
+        bench_put(feed, 0, "x", "other", "");
+        bench_settle(bench);
+        bench_pass(bench, 1000, 20);
+        if (i == 1)
+            bench_switch(bench, first[0]);
+        bench_settle(bench);
+        bench_pass(bench, 1000, 20);
+        bench_put(feed, 2000, "x", "down", "");
+        bench_settle(bench);
+        bench_pass(bench, 1000, 20);
+        bench_switch(bench, "rules: []");
+        bench_settle(bench);
+        bench_pass(bench, 12000, 100);
+        bench_stop(bench);
+        assert_int_equal(bench->counters.opened, 1);
+        id_of_opening(bench->log.at, 0, id);
+        assert_string_equal(id, expected);
+        bench_destroy(bench);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -762,6 +802,7 @@ int main(void)
         cmocka_unit_test(ids_of_one_record_that_fires_clears_and_fires_differ),
         cmocka_unit_test(ids_of_keys_that_read_alike_differ),
         cmocka_unit_test(ids_of_two_forms_of_a_rule_differ),
+        cmocka_unit_test(the_id_of_a_former_form_counts_no_sets),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -23,7 +23,7 @@ class Incident:
         self.by = dict(zip(self.rule.by, key.values))
         self.tenant, self.key_text = self.by["tenant"], " ".join(f"{name}={text}" for name, text in self.by.items())
         # What a timer brings about may carry an event, one of before.
-        timer = str(now) if self.rule in key.model.in_force else f"{now}/{self.rule.since}"
+        timer = str(now) if self.rule in key.model.in_force else f"{now}/former"
         opener = ("event", "/".join(map(str, event.place))) if event and event.et == now else ("timer", timer)
         escaped = " ".join(name + "=" + re.sub(r"([ \\])", r"\\\1", text) for name, text in self.by.items())
         self.id = hash_of(self.tenant, self.rule.id, escaped, *opener)

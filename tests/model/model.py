@@ -56,7 +56,7 @@ class Model:
         self.ledger = Ledger()
         self.count = self.ledger.count
         self.rules = {}       # place -> rule: an id, and a number for each form that the id ever had
-        self.in_force, self.sets = [], 0  # the rules of the set in force, by id; sets that have been
+        self.in_force = []  # the rules of the set in force, by id
         self.take_rules(scenario)
         self.recording = Recording(self.config, self.count, scenario)
         self.events = self.recording.events
@@ -71,11 +71,11 @@ class Model:
 
     def take_rules(self, said):
         """A rule whose form is unchanged keeps its place, any other gets a new one."""
-        old, self.sets = {rule.id: rule for rule in self.in_force}, self.sets + 1
+        old = {rule.id: rule for rule in self.in_force}
         self.in_force = sorted(map(Rule, said["rules"]), key=lambda rule: rule.id)
         for rule in self.in_force:
             stays = (same := old.get(rule.id)) and same.form == rule.form
-            rule.place, rule.since = (same.place, same.since) if stays else ((rule.id, len(self.rules)), self.sets)
+            rule.place = same.place if stays else (rule.id, len(self.rules))
             self.rules[rule.place] = rule
         self.heirs = {rule.family: rule for rule in self.in_force}
         self.composites = [rule for rule in self.in_force if rule.of]
