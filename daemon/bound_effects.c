@@ -12,21 +12,39 @@
     "watched no more: what closes it comes for it no longer, and it stays open where it was sent"
 
 /* -1: it is none that is known. */
-static int64_t bound_of(const struct running_rule *rule)
+static int64_t bound_of(const struct running_rule *rule, unsigned setting)
 {
-    const char *text = rule->setting != NULL ? rule->setting[SETTING_MAX_KEYS].text : NULL;
+    const char *text = rule->setting != NULL ? rule->setting[setting].text : NULL;
     struct error ignored;
     int64_t bound;
 
     return text != NULL && unit_parse_count(text, &bound, &ignored) == 0 ? bound : -1;
 }
 
+/* Those of steps and of absence hold nothing that max_members bounds. */
+static bool has_windows(const struct running_rule *rule)
+{
+    for (uint32_t i = 0; i < rule->shape.count; i++)
+        if (strcmp(rule->shape.at[i].key, "when") == 0)
+            return true;
+    return false;
+}
+
+static bool is_lower(const struct running_rule *now, const struct running_rule *next,
+                     unsigned setting)
+{
+    const int64_t after = bound_of(next, setting);
+
+    return after > 0 && bound_of(now, setting) > after;
+}
+
 void bound_effects_find(const struct running_rule *now, const struct running_rule *next,
                         struct preview_row *row)
 {
-    const int64_t before = bound_of(now), after = bound_of(next);
+    const int64_t after = bound_of(next, SETTING_MAX_KEYS);
 
-    row->is_bound_lower = before > after && after > 0;
+    row->is_members_lower = has_windows(next) && is_lower(now, next, SETTING_MAX_MEMBERS);
+    row->is_bound_lower = is_lower(now, next, SETTING_MAX_KEYS);
     if (!row->is_bound_lower || row->keys <= (uint64_t)after)
         return;
     row->keys_above = row->keys - (uint64_t)after;
@@ -55,12 +73,13 @@ void bound_effects_count(const struct rules_running *running, const struct rule_
     }
 }
 
-bool bound_sentence_of_row(const struct rules_preview *preview, const struct preview_row *row,
-                           char sentence[BOUND_SENTENCE_BYTES])
+static bool keys_sentence(const struct rules_preview *preview, const struct preview_row *row,
+                          char sentence[BOUND_SENTENCE_BYTES])
 {
     static const char order[] = "first those without an open incident, then those that nothing "
                                 "came for the longest";
 
+    sentence[0] = '\0';
     if (!row->is_bound_lower || (preview->is_counted && row->keys_above == 0))
         return false;
     if (!preview->is_counted)
@@ -80,6 +99,22 @@ bool bound_sentence_of_row(const struct rules_preview *preview, const struct pre
                  "%" PRIu64 " with an open incident, which is " GONE,
                  row->keys_above, row->keys, plural(row->keys), row->keys_above == 1 ? "is" : "are",
                  order, row->open_above);
+    return true;
+}
+
+bool bound_sentence_of_row(const struct rules_preview *preview, const struct preview_row *row,
+                           char sentence[BOUND_SENTENCE_BYTES])
+{
+    const bool is_of_keys = keys_sentence(preview, row, sentence);
+    const size_t used = strlen(sentence);
+
+    /* What watches may hold more; who has an open incident holds no window. */
+    if (!row->is_members_lower || (preview->is_counted && row->keys <= row->open))
+        return is_of_keys;
+    snprintf(sentence + used, BOUND_SENTENCE_BYTES - used,
+             "%sa window that holds more entries than the new max_members stays as full, and gives "
+             "one up for each that comes; an open incident goes by the former bound",
+             is_of_keys ? "; " : "");
     return true;
 }
 

@@ -1,7 +1,7 @@
 /*
  * bound_effects.h - what a bound or a time that a reload makes smaller takes from rules that carry
- * on: keys beyond `max_keys`, alerts beyond `engine.alerts.max`, alerts that `engine.expire` has
- * over at once.
+ * on: keys beyond `max_keys`, entries beyond `max_members`, alerts beyond `engine.alerts.max`,
+ * alerts that `engine.expire` has over at once.
  *
  * Thread: any; everything belongs to the caller.
  */

@@ -66,6 +66,7 @@ struct preview_row {
     bool relists;                    /* and others than the form in force now */
     uint64_t keys, open;             /* held by this form now */
     bool is_bound_lower;             /* max_keys, of a rule that carries on */
+    bool is_members_lower;           /* max_members, likewise, of a rule with windows */
     uint64_t keys_above, open_above; /* beyond it, and those of them with an open incident */
     bool is_of_alerts;               /* and has an open incident */
     struct preview_changes changes;

@@ -33,6 +33,22 @@ says '      keys beyond the new max_keys are given up, first those without an op
 look 1 --rules before.yaml --against rules.yaml
 ! grep -q 'beyond' check.out || fail "a bound that grows takes nothing: $(cat check.out)"
 
+members() { # MAX_KEYS MAX_MEMBERS: and rules that hold nothing that it bounds
+    rules "$1" | sed "s/max_keys: [0-9]*,/&  max_members: $2,/"
+    echo "  - {id: beats, where: check == \"beat\", by: [host], max_members: $2, expect: {every: 1h}, incident: {title: '{host}'}, close: cleared()}"
+}
+full='a window that holds more entries than the new max_members stays as full, and gives one up for each that comes; an open incident goes by the former bound'
+members 100 50 >before.yaml
+members 100 10 >rules.yaml
+look 1 --rules rules.yaml --against before.yaml
+says "      $full"
+[[ $(grep -c 'new max_members' check.out) == 1 ]] || fail "told of more than a rule with windows: $(cat check.out)"
+members 4 10 >rules.yaml
+look 1 --rules rules.yaml --against before.yaml
+says "; $full"
+look 1 --rules before.yaml --against rules.yaml
+! grep -q 'max_members stays' check.out || fail "a bound that grows takes nothing: $(cat check.out)"
+
 # ---- of a daemon ----
 start_broker events:1
 rules 100 >rules.yaml
@@ -79,6 +95,11 @@ rows = {r["rule"]: r for r in json.load(open("check.out"))["rules"]}
 assert rows["x"]["meaning"].startswith("4 of 6 keys ") and rows["x"]["beside"] is None, rows
 assert rows["logs"]["meaning"] is None, rows
 PY
+# Each key has an open incident: no window may be too full.
+rules 100 | sed 's/max_keys: 100,/max_members: 10,/' >rules.yaml
+look 1 --config tocsin.yaml --against running
+! grep -q 'max_members stays' check.out || fail "no key watches: $(cat check.out)"
+rules 2 >rules.yaml
 kill -HUP "$daemon"
 wait_for "it has reloaded" file_has run.log 'event=reloaded .*may_reopen="" may_close="" gives_up="?x"? '
 evicted() { # records carry time on
