@@ -18,6 +18,7 @@
 #include <string.h>
 #include "base/hash.h"
 #include "base/text.h"
+#include "bench/result.h"
 #include "bench/stage.h"
 
 enum { BATCH = 20000, TEXT_BYTES = 192, ROUND_MS = 200, NAME_BYTES = 24 };
@@ -143,6 +144,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: bench_bound [BOUND, 1000 to 10000000]\n");
         return 2;
     }
+    result_begin("bound", "stage R alone, one rule with max_keys of %" PRIu64 ", CPU", bound);
     struct rule_set *set = rules_read(bound);
     engine = stage_make(set);
     engine->config.seed = 0x5eed;
@@ -160,17 +162,17 @@ int main(int argc, char **argv)
     evicted = tally_get(&engine->workers->tally.keys_evicted);
     is_right = is_right && keys_held() == bound;
     double looks = (double)engine->workers->key_looks / (double)evicted;
-    printf("%" PRIu64 " keys of one rule, its bound; CPU of stage R per touch\n"
-           "  new, below the bound          %6.0f ns\n"
-           "  of keys that are there        %6.0f ns\n"
-           "  ten times the bound, new      %6.0f ns, %.2f of what new ones cost below it\n"
-           "  half new, half there          %6.0f ns\n"
-           "  new, of one lane without seed %6.0f ns (%" PRIu64 " of them)\n"
-           "  evicted %" PRIu64 ", looks at keys for each: %.2f\nanswer check: %s\n",
-           bound, fill, there, storm, storm / fill, mixed, crowded, crowd, evicted, looks,
-           is_right && looks < 8 ? "right" : "WRONG");
+    result_one("new", "touch of a new key, below the bound", "ns", fill);
+    result_one("there", "touch of a key that is there", "ns", there);
+    result_one("storm", "touch of a new key, over the bound, ten times the bound", "ns", storm);
+    result_one("half", "touch, half of new keys over the bound", "ns", mixed);
+    result_one("crowd", "touch of a new key, over it, of one lane without seed", "ns", crowded);
+    result_one("storm-ratio", "CPU, over the bound / below it", "", storm / fill);
+    result_one("crowd-ratio", "rate, keys of one lane without seed / others", "", storm / crowded);
+    result_one("looks", "looks at keys for each that goes", "", looks);
     stage_free(engine);
     rule_set_destroy(set);
     free(list);
-    return is_right && looks < 8 ? 0 : 1;
+    return result_answer(is_right && looks < 8, "%" PRIu64 " keys held, %" PRIu64 " evicted", bound,
+                         evicted);
 }

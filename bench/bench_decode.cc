@@ -31,6 +31,7 @@
 
 #define _Static_assert static_assert
 extern "C" {
+#include "bench/result.h"
 #include "ingest/json_index.h"
 #include "ingest/decoder.h"
 struct decoder *decoder_create_with(json_index_fn index);
@@ -224,8 +225,7 @@ template <bool WITH_PACK> uint64_t run_ours(const documents &docs)
             size_t bytes = event_text_bytes(draft);
             if (bytes > sizeof(packed))
                 exit(2);
-            const struct event_text *text =
-                event_text_pack(packed, bytes, draft, draft->time_ms);
+            const struct event_text *text = event_text_pack(packed, bytes, draft, draft->time_ms);
             struct id128 id = event_fingerprint(text, 7);
             hashes += id.hi ^ id.lo ^ event_attr_hash(text, draft->severity, draft->state, 7);
         }
@@ -250,20 +250,19 @@ double time_round(uint64_t (*run)(const documents &), const documents &docs)
     return seconds * 1e9 / static_cast<double>(passes * EVENTS);
 }
 
-double median(std::vector<double> values)
-{
-    std::sort(values.begin(), values.end());
-    return values[values.size() / 2];
-}
-
-void report(const char *name, const std::vector<double> &ns, const std::vector<double> &yardstick)
+void report(unsigned size, const char *id, const char *what, const std::vector<double> &ns,
+            const std::vector<double> &yardstick)
 {
     std::vector<double> ratio;
     for (size_t i = 0; i < ns.size(); i++)
         ratio.push_back(ns[i] / yardstick[i]);
-    printf("  %-22s %7.1f ns/event   ratio %.3f [%.3f .. %.3f]\n", name, median(ns), median(ratio),
-           *std::min_element(ratio.begin(), ratio.end()),
-           *std::max_element(ratio.begin(), ratio.end()));
+    std::string name = format("%s.%u", id, size), text = format("%s, %u bytes", what, size);
+    result_figure(name.c_str(), text.c_str(), "ns/event", ns.data(), static_cast<int>(ns.size()));
+    if (&ns == &yardstick)
+        return;
+    name = format("%s-ratio.%u", id, size);
+    text += " / simdjson";
+    result_figure(name.c_str(), text.c_str(), "", ratio.data(), static_cast<int>(ratio.size()));
 }
 
 bool bench_size(unsigned want, int rounds)
@@ -278,11 +277,9 @@ bool bench_size(unsigned want, int rounds)
         alone.push_back(time_round(run_ours<false>, docs));
     }
     bool agrees = mine == theirs && decode == theirs;
-    printf("%u B (mean %.0f B), %d rounds, answers %s\n", want, docs.mean, rounds,
-           agrees ? "agree" : "DIFFER");
-    report("simdjson, 8 fields", simd, simd);
-    report("decode, pack, hashes", full, simd);
-    report("decode alone", alone, simd);
+    report(want, "simdjson", "simdjson, 8 fields", simd, simd);
+    report(want, "full", "decode, pack, hashes", full, simd);
+    report(want, "alone", "decode alone", alone, simd);
     return agrees;
 }
 
@@ -300,11 +297,11 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < count && ours == nullptr; i++) {
         if (!kernel[i].is_supported() || (want != "best" && want != kernel[i].name))
             continue;
-        printf("kernel %s; simdjson %d.%d.%d %s; keys in mixed order, %zu events\n", kernel[i].name,
-               static_cast<int>(simdjson::SIMDJSON_VERSION_MAJOR),
-               static_cast<int>(simdjson::SIMDJSON_VERSION_MINOR),
-               static_cast<int>(simdjson::SIMDJSON_VERSION_REVISION),
-               std::string(simdjson::get_active_implementation()->name()).c_str(), EVENTS);
+        result_begin("decode", "kernel %s; simdjson %d.%d.%d %s; keys in mixed order, %zu events",
+                     kernel[i].name, static_cast<int>(simdjson::SIMDJSON_VERSION_MAJOR),
+                     static_cast<int>(simdjson::SIMDJSON_VERSION_MINOR),
+                     static_cast<int>(simdjson::SIMDJSON_VERSION_REVISION),
+                     std::string(simdjson::get_active_implementation()->name()).c_str(), EVENTS);
         ours = decoder_create_with(kernel[i].run);
     }
     if (ours == nullptr || rounds < 1) {
@@ -316,5 +313,5 @@ int main(int argc, char **argv)
         if (only == 0 || only == size)
             agrees &= bench_size(size, rounds);
     decoder_destroy(ours);
-    return agrees ? 0 : 1;
+    return result_answer(agrees, "both read the same from every event");
 }

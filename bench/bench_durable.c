@@ -21,6 +21,7 @@
 #include <time.h>
 #include "bench/daemon_run.h"
 #include "bench/figures.h"
+#include "bench/result.h"
 
 enum { PARTITIONS = 128, ROUNDS_MAX = 64, LOOK_MS = 20, PER_SECOND = 20000 };
 
@@ -90,25 +91,20 @@ static struct took run_once(const char *config, double events)
     return took;
 }
 
-static void print(const char *what, double *ratio, int rounds)
-{
-    double median = bench_median(ratio, rounds);
-
-    printf("throughput by %s, with a data directory / without: %.2f [%.2f .. %.2f]\n", what, median,
-           ratio[0], ratio[rounds - 1]);
-}
-
 int main(int argc, char **argv)
 {
     int rounds = argc > 1 ? (int)strtol(argv[1], NULL, 10) : 7;
     long wanted = argc > 2 ? strtol(argv[2], NULL, 10) : 800000;
-    double cpu[ROUNDS_MAX], wall[ROUNDS_MAX];
+    double cpu[ROUNDS_MAX], wall[ROUNDS_MAX], cpu_with[ROUNDS_MAX], cpu_without[ROUNDS_MAX];
+    double rate_with[ROUNDS_MAX], rate_without[ROUNDS_MAX], opened = 0;
     const char *broker;
 
     rounds = rounds < 1 ? 1 : rounds > ROUNDS_MAX ? ROUNDS_MAX : rounds;
     daemon_folder();
     broker = daemon_broker(PARTITIONS);
     double events = fill(broker, wanted);
+    result_begin("durable", "%.0f events of about 300 bytes, %d partitions, the demo's rules",
+                 events, PARTITIONS);
     for (int i = 0; i < rounds; i++) {
         char durable[128];
         struct took with, without;
@@ -122,17 +118,20 @@ int main(int argc, char **argv)
         }
         cpu[i] = without.cpu_s / with.cpu_s;
         wall[i] = without.wall_s / with.wall_s;
-        printf("round %d: %.0f ns of CPU an event with, %.0f without; %.0f events/s with, %.0f "
-               "without\n",
-               i + 1, with.cpu_s / events * 1e9, without.cpu_s / events * 1e9, events / with.wall_s,
-               events / without.wall_s);
-        if (with.opened != without.opened) {
-            fprintf(stderr, "%.0f incidents with, %.0f without\n", with.opened, without.opened);
-            return 1;
-        }
+        cpu_with[i] = with.cpu_s / events * 1e9;
+        cpu_without[i] = without.cpu_s / events * 1e9;
+        rate_with[i] = events / with.wall_s / 1e6;
+        rate_without[i] = events / without.wall_s / 1e6;
+        opened = with.opened;
+        if (with.opened != without.opened)
+            return result_answer(false, "%.0f incidents with a data directory, %.0f without",
+                                 with.opened, without.opened);
     }
-    print("CPU", cpu, rounds);
-    print("the wall", wall, rounds);
-    printf("%.0f events; goal 0.90\n", events);
-    return 0;
+    result_figure("cpu-with", "CPU with a data directory", "ns/event", cpu_with, rounds);
+    result_figure("cpu-without", "CPU without", "ns/event", cpu_without, rounds);
+    result_figure("rate-with", "rate with a data directory", "M events/s", rate_with, rounds);
+    result_figure("rate-without", "rate without", "M events/s", rate_without, rounds);
+    result_figure("ratio-cpu", "throughput by CPU, with / without", "", cpu, rounds);
+    result_figure("ratio", "throughput by the clock, with / without", "", wall, rounds);
+    return result_answer(true, "%.0f incidents in every run, every event counted", opened);
 }

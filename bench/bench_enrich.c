@@ -17,6 +17,7 @@
 #include <string.h>
 #include <time.h>
 #include "base/text.h"
+#include "bench/result.h"
 #include "rules/enrich.h"
 
 enum { EVENTS = 4096, HOSTS = 1000, TEXT_BYTES = 512, PASSES_MAX = 1000, SET_BYTES = 1 << 20 };
@@ -159,20 +160,6 @@ static double pass_match(const struct rule_set *set)
     return (cpu_ns() - start) / EVENTS;
 }
 
-static int order(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
-
-static void tell(const char *what, double *ns, int passes)
-{
-    qsort(ns, (size_t)passes, sizeof(double), order);
-    printf("  %-40s %7.0f ns an event [%.0f .. %.0f]\n", what, ns[passes / 2], ns[0],
-           ns[passes - 1]);
-}
-
 int main(int argc, char **argv)
 {
     static double none[PASSES_MAX], all[PASSES_MAX], match[PASSES_MAX];
@@ -181,6 +168,7 @@ int main(int argc, char **argv)
 
     if (room == NULL || passes < 1 || passes > PASSES_MAX)
         return 1;
+    result_begin("enrich", "%d events of three labels, CPU of the thread", EVENTS);
     events_make();
     owners_write("/tmp/bench_enrich.csv");
     struct rule_set *idle = set_of("source == \"other\"", 0),
@@ -191,13 +179,13 @@ int main(int argc, char **argv)
         all[p] = pass_steps(busy, room, true);
         match[p] = pass_match(rules);
     }
-    tell("ten steps, none applies", none, passes);
-    tell("ten steps, all apply", all, passes);
-    tell("matching with 100 rules", match, passes);
+    result_figure("none", "ten steps, none applies", "ns/event", none, passes);
+    result_figure("all", "ten steps, all apply", "ns/event", all, passes);
+    result_figure("match", "matching with 100 rules", "ns/event", match, passes);
     rule_set_destroy(idle);
     rule_set_destroy(busy);
     rule_set_destroy(rules);
     enrich_room_destroy(room);
     remove("/tmp/bench_enrich.csv");
-    return 0;
+    return result_answer(true, "each event has the labels that were worked out");
 }

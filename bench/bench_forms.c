@@ -23,6 +23,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "bench/engine_run.h"
+#include "bench/result.h"
 #include "ingest/file_source.h"
 
 enum {
@@ -265,6 +266,8 @@ int main(int argc, char **argv)
     if (sched_setaffinity(0, sizeof(one_core), &one_core) != 0)
         fprintf(stderr, "not pinned: the kernel refuses\n");
     uint64_t lines = lines_write(path, hosts, cycles);
+    result_begin("forms", "%llu events, one worker, a rule of each form in turns, CPU",
+                 (unsigned long long)lines);
     for (int r = 0; r < rounds; r++)
         for (int f = 0; f < FORMS; f++) {
             uint64_t each = (uint64_t)hosts * cycles;
@@ -282,16 +285,21 @@ int main(int argc, char **argv)
             least = plain < least ? plain : least;
         }
     unlink(path);
-    printf("%llu events; CPU per event, and as a ratio to the threshold rule: median [least .. "
-           "most] of %d rounds, and that of the least CPU of both\n",
-           (unsigned long long)lines, rounds);
     for (int f = 0; f < FORMS; f++) {
         if (strstr(forms[f].name, only) == NULL)
             continue;
-        double median = bench_median(ns[f], rounds), share = bench_median(ratio[f], rounds);
-        printf("%-36s %6.0f ns  %.2f [%.2f .. %.2f]  %.2f\n", forms[f].name, median, share,
-               ratio[f][0], ratio[f][rounds - 1], ns[f][0] / least);
+        char id[24], what[96];
+        snprintf(id, sizeof(id), "cpu.%02d", f);
+        result_figure(id, forms[f].name, "ns/event", ns[f], rounds);
+        snprintf(id, sizeof(id), "ratio.%02d", f);
+        snprintf(what, sizeof(what), "%s / threshold", forms[f].name);
+        result_figure(id, what, "", ratio[f], rounds);
+        double form_least = ns[f][0];
+        for (int r = 1; r < rounds; r++)
+            form_least = ns[f][r] < form_least ? ns[f][r] : form_least;
+        snprintf(id, sizeof(id), "least.%02d", f);
+        snprintf(what, sizeof(what), "%s / threshold, least of both", forms[f].name);
+        result_one(id, what, "", form_least / least);
     }
-    printf("answer check: %s\n", is_right ? "right" : "WRONG");
-    return is_right ? 0 : 1;
+    return result_answer(is_right, "incidents of each run, and those that were muted");
 }

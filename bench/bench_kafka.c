@@ -25,6 +25,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "bench/engine_run.h"
+#include "bench/result.h"
 #include "ingest/kafka_producer.h"
 #include "ingest/kafka_source.h"
 #include "ingest/mock_broker.h"
@@ -127,8 +128,8 @@ static void produce(const struct job *job)
     if (kafka_producer_flush(producer, 60000, &err) != 0)
         goto failed;
     kafka_producer_destroy(producer);
-    printf("%ld events of %.0f bytes, %d partitions, %s, librdkafka %s\n", job->events,
-           bytes / (double)job->events, job->partitions, job->codec, rd_kafka_version_str());
+    result_begin("kafka", "%ld events of %.0f bytes, %d partitions, %s, librdkafka %s", job->events,
+                 bytes / (double)job->events, job->partitions, job->codec, rd_kafka_version_str());
     return;
 failed:
     fprintf(stderr, "%s\n", err.text);
@@ -229,13 +230,6 @@ static void ours(const struct job *job, struct engine_run *run)
     rule_set_destroy(run->rules);
 }
 
-static void show(const char *name, double *values, int count, const char *unit)
-{
-    double median = bench_median(values, count);
-
-    printf("%-44s %10.3f %s  [%.3f .. %.3f]\n", name, median, unit, values[0], values[count - 1]);
-}
-
 int main(int argc, char **argv)
 {
     int rounds = argc > 1 ? atoi(argv[1]) : 5;
@@ -248,7 +242,6 @@ int main(int argc, char **argv)
     const char *no_futexes = NULL;
     int bad = 0;
 
-    setvbuf(stdout, NULL, _IOLBF, 0);
     if (rounds < 1 || rounds > ROUNDS_MAX || job.events < OUTAGE_EVERY)
         return 64;
     job.partitions = (int)((double)job.events * 420 / PART_BYTES) + 1;
@@ -277,20 +270,21 @@ int main(int argc, char **argv)
         rate_bare[r] /= 1e6;
         rate_ours[r] /= 1e6;
     }
-    show("bare batch consumer", rate_bare, rounds, "M events/s");
-    show("  its CPU", cpu_bare, rounds, "ns/event");
-    show("Kafka to incidents", rate_ours, rounds, "M events/s");
-    show("  CPU of the whole process", cpu_ours, rounds, "ns/event");
-    show("rate, ours / bare (must be 0.6 or more)", ratio, rounds, "");
-    show("CPU that tocsin adds / bare", added, rounds, "");
-    show("allocations of own threads", allocations, rounds, "per million events");
-    show("sleeps and wakes of own threads", wakes, rounds, "per million events");
+    result_figure("bare", "bare batch consumer", "M events/s", rate_bare, rounds);
+    result_figure("bare-cpu", "its CPU", "ns/event", cpu_bare, rounds);
+    result_figure("ours", "Kafka to incidents", "M events/s", rate_ours, rounds);
+    result_figure("ours-cpu", "CPU of the whole process", "ns/event", cpu_ours, rounds);
+    result_figure("ratio", "rate, ours / bare", "", ratio, rounds);
+    result_figure("added", "CPU that tocsin adds / bare", "", added, rounds);
+    result_figure("allocations", "allocations of own threads", "per million events", allocations,
+                  rounds);
+    result_figure("wakes", "sleeps and wakes of own threads", "per million events", wakes, rounds);
     if (no_futexes == NULL)
-        show("futex calls of own threads", futexes, rounds, "per million events");
+        result_figure("futexes", "futex calls of own threads", "per million events", futexes,
+                      rounds);
     else
-        printf("futex calls of own threads: not counted, %s\n", no_futexes);
-    printf("answer check: %s\n", bad ? "WRONG" : "right");
+        result_absent("futexes", "futex calls of own threads", no_futexes);
     kill(broker, SIGKILL);
     waitpid(broker, NULL, 0);
-    return bad;
+    return result_answer(!bad, "every incident, every record accounted");
 }

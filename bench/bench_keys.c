@@ -21,6 +21,7 @@
 #include <unistd.h>
 #include "base/hash.h"
 #include "base/text.h"
+#include "bench/result.h"
 #include "bench/stage.h"
 
 enum { BATCH = 32768, WARM = STEPS * BATCH, TEXT_BYTES = 192, GOAL_BYTES = 128, ENTRIES_MAX = 4 };
@@ -101,8 +102,8 @@ static uint64_t keys_count(const struct engine *engine)
 }
 
 /* False when a key takes more than GOAL_BYTES; exits on a wrong answer. */
-static bool rule_run(const char *name, const char *form, uint32_t most, bool alerts_differ,
-                     uint32_t keys)
+static bool rule_run(size_t number, const char *name, const char *form, uint32_t most,
+                     bool alerts_differ, uint32_t keys)
 {
     char text[512];
     struct rule_set *set;
@@ -145,10 +146,18 @@ static bool rule_run(const char *name, const char *form, uint32_t most, bool ale
                 keys_count(engine), keys);
         exit(1);
     }
-    printf("%-40s %6.1f bytes per key  %5.0f ns for a new key  %5.0f ns for a second entry\n", name,
-           bytes, first * 1e9 / keys, second * 1e9 / keys);
-    for (uint32_t entries = 2; entries <= most && most > 2; entries++)
-        printf("  with %u entries %29.1f bytes per key\n", entries, more[entries - 1]);
+    more[0] = bytes;
+    for (uint32_t entries = 1; entries <= most; entries++) {
+        char id[32], what[96];
+        snprintf(id, sizeof(id), "bytes.%zu.%u", number, entries);
+        snprintf(what, sizeof(what), "%s, entries: %u", name, entries);
+        result_one(id, what, "bytes/key", more[entries - 1]);
+    }
+    char id[32];
+    snprintf(id, sizeof(id), "new.%zu", number);
+    result_one(id, "  a new key", "ns", first * 1e9 / keys);
+    snprintf(id, sizeof(id), "second.%zu", number);
+    result_one(id, "  a second entry", "ns", second * 1e9 / keys);
     stage_free(engine);
     rule_set_destroy(set);
     return largest <= GOAL_BYTES;
@@ -162,20 +171,21 @@ int main(int argc, char **argv)
         fprintf(stderr, "bench_keys: more than %d keys\n", 2 * WARM);
         return 2;
     }
+    result_begin("keys", "stage R alone, %u keys, resident pages", keys);
     for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
         pid_t child = fork();
         int status = 1;
         if (child == 0)
-            exit(rule_run(rules[i].name, rules[i].form, rules[i].entries, rules[i].alerts_differ,
+            exit(rule_run(i, rules[i].name, rules[i].form, rules[i].entries, rules[i].alerts_differ,
                           keys)
                      ? 0
                      : 3);
         if (child < 0 || waitpid(child, &status, 0) != child || !WIFEXITED(status))
             return 2;
         if (WEXITSTATUS(status) != 0 && (i == 0 || WEXITSTATUS(status) != 3)) {
-            printf("%s: not as it should be\n", rules[i].name);
-            return 1;
+            return result_answer(false, "%s: too many bytes, or not as many keys", rules[i].name);
         }
     }
-    return 0;
+    return result_answer(true,
+                         "as many keys as came, nothing opened, 128 bytes at most of the first");
 }

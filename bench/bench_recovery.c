@@ -19,6 +19,7 @@
 #include <time.h>
 #include "bench/daemon_run.h"
 #include "bench/figures.h"
+#include "bench/result.h"
 
 enum { PARTITIONS = 64, STARTS_MAX = 64, LOOK_MS = 5 };
 
@@ -92,6 +93,8 @@ int main(int argc, char **argv)
     starts = starts < 1 ? 1 : starts > STARTS_MAX ? STARTS_MAX : starts;
     daemon_folder();
     write_text("rules.yaml", rules_text);
+    result_begin("recovery", "%ld alerts and rule keys, %ld events read again, kill -9", alerts,
+                 more);
     broker = daemon_broker(PARTITIONS);
     daemon_config("recovery", CONFIG("1s"));
     publish(broker, alerts, alerts);
@@ -114,21 +117,18 @@ int main(int argc, char **argv)
         pid = daemon_begin("run.log", run);
         daemon_await_ready(pid, LOOK_MS);
         took[i] = bench_now_s() - began;
-        printf("start %d: ready in %.2f s\n", i + 1, took[i]);
         daemon_await(pid, "tocsin_events_duplicate_total", (double)more, 50);
         if (daemon_metric("tocsin_alerts") != (double)alerts ||
             daemon_metric("tocsin_snapshots_passed_over_total") != 0 || bytes <= 0 ||
             daemon_metric("tocsin_snapshot_bytes") != bytes) {
-            fprintf(stderr, "%.0f alerts are there, and not %ld, or another snapshot\n",
-                    daemon_metric("tocsin_alerts"), alerts);
-            return 1;
+            kill(pid, SIGKILL);
+            return result_answer(false, "%.0f alerts are there, and not %ld, or another snapshot",
+                                 daemon_metric("tocsin_alerts"), alerts);
         }
     }
     kill(pid, SIGKILL);
     daemon_end(pid);
-    double median = bench_median(took, starts); /* sorts them */
-    printf("%ld alerts, a snapshot of %.0f MB, %ld events read again: ready after kill -9 in "
-           "%.2f s [%.2f .. %.2f]; goal 8 s\n",
-           alerts, bytes / 1e6, more, median, took[0], took[starts - 1]);
-    return 0;
+    result_figure("ready", "from kill -9 to ready", "s", took, starts);
+    result_one("snapshot", "the snapshot", "MB", bytes / 1e6);
+    return result_answer(true, "every start knows %ld alerts from the snapshot", alerts);
 }

@@ -20,6 +20,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "bench/engine_run.h"
+#include "bench/result.h"
 #include "ingest/file_source.h"
 
 enum { ROUNDS_MAX = 64 };
@@ -102,13 +103,13 @@ int main(int argc, char **argv)
         return 1;
     uint64_t lines = lines_of(path);
     unsigned cores = sysconf(_SC_NPROCESSORS_ONLN) > 1 ? 2 : 1;
-    printf("replay of %llu JSON lines, rules %s\n", (unsigned long long)lines, RULES_FILE);
+    result_begin("replay", "%llu JSON lines, the demo's rules", (unsigned long long)lines);
     for (int r = 0; r < rounds; r++) {
         for (unsigned w = 1; w <= cores; w++) {
             struct engine_run run;
             pin(w);
             one(path, lines, w, &run);
-            rate_of[w - 1][r] = 0.95 * (double)lines / run.seconds;
+            rate_of[w - 1][r] = 0.95 * (double)lines / run.seconds / 1e6;
             cpu[w - 1][r] = run.cpu_ns_event;
             allocations[w - 1][r] = run.steady_allocations;
             wakes[w - 1][r] = run.steady_wakes;
@@ -132,24 +133,35 @@ int main(int argc, char **argv)
     bad |= steady.why[0] != '\0';
     unlink(path);
     for (unsigned w = 1; w <= cores; w++) {
-        double *v = rate_of[w - 1];
-        double median = bench_median(v, rounds);
-        printf("%u worker%s  %8.2f M events/s  [%.2f .. %.2f]", w, w > 1 ? "s" : " ", median / 1e6,
-               v[0] / 1e6, v[rounds - 1] / 1e6);
-        printf("   CPU %.0f ns/event", bench_median(cpu[w - 1], rounds));
-        printf("   allocations %.1f, sleeps and wakes %.1f, futex calls %.1f per million events\n",
-               bench_median(allocations[w - 1], rounds), bench_median(wakes[w - 1], rounds),
-               bench_median(futexes[w - 1], rounds));
+        static const char *const workers[] = {"one worker", "two workers"};
+        const struct {
+            const char *id, *what, *unit;
+            const double *samples;
+        } figures[] = {
+            {"rate", "rate", "M events/s", rate_of[w - 1]},
+            {"cpu", "CPU", "ns/event", cpu[w - 1]},
+            {"allocations", "allocations", "per million events", allocations[w - 1]},
+            {"wakes", "sleeps and wakes", "per million events", wakes[w - 1]},
+            {"futexes", "futex calls", "per million events", futexes[w - 1]},
+        };
+        for (size_t f = 0; f < sizeof(figures) / sizeof(figures[0]); f++) {
+            char id[32], what[64];
+            snprintf(id, sizeof(id), "%s-%u", figures[f].id, w);
+            snprintf(what, sizeof(what), "%s, %s", figures[f].what, workers[w - 1]);
+            if (figures[f].samples == futexes[w - 1] && no_futexes != NULL)
+                result_absent(id, what, no_futexes);
+            else
+                result_figure(id, what, figures[f].unit, figures[f].samples, rounds);
+        }
     }
-    if (no_futexes != NULL)
-        printf("futex calls were not counted: %s\n", no_futexes);
-    if (cores > 1) {
-        double median = bench_median(scale, rounds);
-        printf("two workers / one    %.2f  [%.2f .. %.2f]\n", median, scale[0], scale[rounds - 1]);
-    }
-    printf("no faults            allocations %.1f, sleeps and wakes %.1f per million events\n",
-           steady.steady_allocations, steady.steady_wakes);
-    printf("answer check: %s (%llu incidents in every run, every record accounted)\n",
-           bad ? "WRONG" : "right", (unsigned long long)opened);
-    return bad;
+    if (cores > 1)
+        result_figure("scale", "rate, two workers / one", "", scale, rounds);
+    else
+        result_absent("scale", "rate, two workers / one", "there is one core");
+    result_one("allocations-steady", "allocations, one worker, no faults", "per million events",
+               steady.steady_allocations);
+    result_one("wakes-steady", "sleeps and wakes, one worker, no faults", "per million events",
+               steady.steady_wakes);
+    return result_answer(!bad, "%llu incidents in every run, every record accounted",
+                         (unsigned long long)opened);
 }

@@ -21,6 +21,7 @@
 #include <stdlib.h>
 #include "base/batch_ring.h"
 #include "base/host.h"
+#include "bench/result.h"
 
 enum { SLOTS = 65536, BATCH = 64, ROUNDS_MAX = 64 };
 
@@ -147,22 +148,7 @@ static double measure(struct run *run)
     return (double)run->items * 1e9 / (double)ns;
 }
 
-static int compare_doubles(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
-
 /* Sorts `values` and prints median and spread. Returns the median. */
-static double report(const char *name, const char *unit, double *values, size_t count)
-{
-    qsort(values, count, sizeof(values[0]), compare_doubles);
-    printf("%-32s median %8.2f %-9s [%.2f .. %.2f] n=%zu\n", name, values[count / 2], unit,
-           values[0], values[count - 1], count);
-    return values[count / 2];
-}
-
 /* The first two cores that this process may use; the same one twice if alone. */
 static void pick_cores(unsigned core[2])
 {
@@ -183,7 +169,7 @@ int main(int argc, char **argv)
 {
     size_t rounds = argc > 1 ? strtoul(argv[1], NULL, 10) : 9;
     uint64_t items = argc > 2 ? strtoull(argv[2], NULL, 10) : 100000000;
-    double ours[ROUNDS_MAX], yardstick[ROUNDS_MAX], ratio[ROUNDS_MAX], median;
+    double ours[ROUNDS_MAX], yardstick[ROUNDS_MAX], ratio[ROUNDS_MAX];
     struct run run = {.items = items / BATCH * BATCH};
     struct batch_ring *ring = batch_ring_create(SLOTS);
     unsigned core[2];
@@ -195,21 +181,18 @@ int main(int argc, char **argv)
     pick_cores(core);
     run.producer_core = core[0];
     run.consumer_core = core[1];
-    printf("bench_ring: %llu items a run, batches of %d, %d slots, cores %u and %u\n",
-           (unsigned long long)run.items, BATCH, SLOTS, core[0], core[1]);
+    result_begin("ring", "%llu items a run, batches of %d, %d slots, cores %u and %u",
+                 (unsigned long long)run.items, BATCH, SLOTS, core[0], core[1]);
     for (size_t i = 0; i < rounds; i++) {
         run.ring = NULL;
         yardstick[i] = measure(&run) / 1e6;
         run.ring = ring;
         ours[i] = measure(&run) / 1e6;
         ratio[i] = ours[i] / yardstick[i];
-        printf("round %zu: yardstick %.1f, ours %.1f, ratio %.3f\n", i + 1, yardstick[i], ours[i],
-               ratio[i]);
     }
-    report("yardstick, bare batch of 64", "M items/s", yardstick, rounds);
-    report("base/batch_ring", "M items/s", ours, rounds);
-    median = report("ratio ours / yardstick", "", ratio, rounds);
-    printf("answer check: every sum right; goal 0.80: %s\n", median >= 0.8 ? "met" : "MISSED");
+    result_figure("bare", "bare ring of batches of 64", "M items/s", yardstick, (int)rounds);
+    result_figure("ours", "base/batch_ring", "M items/s", ours, (int)rounds);
+    result_figure("ratio", "rate, ours / bare", "", ratio, (int)rounds);
     batch_ring_destroy(ring);
-    return 0;
+    return result_answer(true, "every sum");
 }

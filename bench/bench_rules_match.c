@@ -14,6 +14,7 @@
 #include <string.h>
 #include "base/host.h"
 #include "base/text.h"
+#include "bench/result.h"
 #include "rules/rule_set.h"
 
 enum { EVENTS = 4096, CHECKS = 64, RACKS = 100, PASSES = 15, TEXT_BYTES = 512, RULES = 10000 };
@@ -100,13 +101,6 @@ static bool plan_matches(const struct plan *plan, const struct one *one)
            one->view.severity >= plan->severity && (!plan->by_rack || plan->rack == one->rack);
 }
 
-static int order(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
-
 static int run(uint32_t rules)
 {
     static uint32_t out[RULES];
@@ -136,11 +130,13 @@ static int run(uint32_t rules)
             found += rule_set_match(set, &events[e].view, out, RULES);
         ns[pass] = (double)(host_mono_ns() - start) / EVENTS;
     }
-    qsort(ns, PASSES, sizeof(ns[0]), order);
-    printf("%6u rules: %8.1f ns/event best, %8.1f median, %6.2f matches/event, load %.1f ms, "
-           "answer %s\n",
-           rules, ns[0], ns[PASSES / 2], (double)found / EVENTS, load_ms,
-           found == expected ? "right" : "WRONG");
+    char id[24], what[64];
+    snprintf(id, sizeof(id), "match.%u", rules);
+    snprintf(what, sizeof(what), "%u rules, %.2f matches an event", rules, (double)found / EVENTS);
+    result_figure(id, what, "ns/event", ns, PASSES);
+    snprintf(id, sizeof(id), "load.%u", rules);
+    snprintf(what, sizeof(what), "%u rules read", rules);
+    result_one(id, what, "ms", load_ms);
     rule_set_destroy(set);
     free(text);
     return found == expected ? 0 : 1;
@@ -151,8 +147,9 @@ int main(void)
     static const uint32_t sizes[] = {1, 10, 100, 1000, 10000};
     int rc = 0;
 
+    result_begin("rules_match", "%d events over %d checks, one thread", EVENTS, CHECKS);
     events_make();
     for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
         rc |= run(sizes[i]);
-    return rc;
+    return result_answer(rc == 0, "as many matches as the same conditions in plain C");
 }

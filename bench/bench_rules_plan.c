@@ -24,6 +24,7 @@
 #include <unistd.h>
 #include "base/text.h"
 #include "bench/engine_run.h"
+#include "bench/result.h"
 #include "rules/rule_set.h"
 
 enum {
@@ -277,7 +278,7 @@ static bool answers_right(const struct rule_set *set, uint32_t count, size_t *mo
 static int matching(int rounds)
 {
     struct rule_set *set[SIZES];
-    double ns[SIZES][ROUNDS_MAX], ratio[SIZES][ROUNDS_MAX];
+    double ns[SIZES][ROUNDS_MAX], ratio[SIZES][ROUNDS_MAX], load_s[SIZES];
     uint64_t matches[SIZES];
     size_t most[SIZES];
     bool is_right = true;
@@ -286,7 +287,7 @@ static int matching(int rounds)
     for (int s = 0; s < SIZES; s++) {
         double start = bench_cpu_s();
         set[s] = rules_read(sizes[s]);
-        printf("%6u rules read and built in %.2f s of CPU\n", sizes[s], bench_cpu_s() - start);
+        load_s[s] = bench_cpu_s() - start;
         is_right = is_right && answers_right(set[s], sizes[s], &most[s]);
     }
     for (int r = 0; r < rounds; r++)
@@ -296,14 +297,19 @@ static int matching(int rounds)
             ratio[s][r] = ns[0][r] / ns[s][r];
         }
     for (int s = 0; s < SIZES; s++) {
-        double median = bench_median(ns[s], rounds), share = bench_median(ratio[s], rounds);
-        printf("%6u rules: match %6.0f ns/event [%.0f .. %.0f], rate / that of 10 rules %.2f "
-               "[%.2f .. %.2f], %.2f matches/event, at most %zu\n",
-               sizes[s], median, ns[s][0], ns[s][rounds - 1], share, ratio[s][0],
-               ratio[s][rounds - 1], (double)matches[s] / EVENTS, most[s]);
+        char id[32], what[96];
+        snprintf(id, sizeof(id), "load.%u", sizes[s]);
+        snprintf(what, sizeof(what), "%u rules read and built", sizes[s]);
+        result_one(id, what, "s of CPU", load_s[s]);
+        snprintf(id, sizeof(id), "match.%u", sizes[s]);
+        snprintf(what, sizeof(what), "%u rules, %.2f matches an event, at most %zu", sizes[s],
+                 (double)matches[s] / EVENTS, most[s]);
+        result_figure(id, what, "ns/event", ns[s], rounds);
+        snprintf(id, sizeof(id), "match-ratio.%u", sizes[s]);
+        snprintf(what, sizeof(what), "rate of matching, %u rules / 10", sizes[s]);
+        result_figure(id, what, "", ratio[s], rounds);
         rule_set_destroy(set[s]);
     }
-    printf("answer check: %s\n", is_right ? "right" : "WRONG");
     return is_right ? 0 : 1;
 }
 
@@ -393,15 +399,11 @@ static int replay(int rounds, uint32_t lines)
     snprintf(command, sizeof(command), "rm -r %s", folder);
     if (system(command) != 0)
         return 1;
-    for (int s = 0; s < 2; s++) {
-        double median = bench_median(ns[s], rounds);
-        printf("replay, %5d rules: %.0f ns of CPU per event [%.0f .. %.0f]\n", s == 0 ? 10 : RULES,
-               median, ns[s][0], ns[s][rounds - 1]);
-    }
-    double by_cpu = bench_median(ratio, rounds), by_clock = bench_median(rate_ratio, rounds);
-    printf("replay, throughput of 10,000 rules / of 10: by CPU %.2f [%.2f .. %.2f], by the clock "
-           "%.2f [%.2f .. %.2f]\n",
-           by_cpu, ratio[0], ratio[rounds - 1], by_clock, rate_ratio[0], rate_ratio[rounds - 1]);
+    result_figure("replay.10", "replay with 10 rules", "ns/event", ns[0], rounds);
+    result_figure("replay.10000", "replay with 10,000 rules", "ns/event", ns[1], rounds);
+    result_figure("replay-ratio-cpu", "throughput by CPU, 10,000 rules / 10", "", ratio, rounds);
+    result_figure("replay-ratio", "throughput by the clock, 10,000 rules / 10", "", rate_ratio,
+                  rounds);
     return 0;
 }
 
@@ -419,6 +421,9 @@ int main(int argc, char **argv)
     CPU_SET(0, &one_core);
     if (sched_setaffinity(0, sizeof(one_core), &one_core) != 0)
         fprintf(stderr, "not pinned: the kernel refuses\n");
+    result_begin("rules_plan", "%d events matched; %u lines replayed, one worker on one core",
+                 EVENTS, lines);
     int bad = matching(rounds);
-    return replay(rounds, lines) | bad;
+    bad |= replay(rounds, lines);
+    return result_answer(bad == 0, "each event matches the rules that it was made for");
 }

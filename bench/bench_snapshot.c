@@ -28,10 +28,11 @@
 #include <string.h>
 #include <time.h>
 #include "base/host.h"
+#include "bench/result.h"
 #include "correlate/engine.h"
 #include "rules/rule_set.h"
 
-enum { TAKE = 512, PAYLOAD_BYTES = 160, PER_MS = 10 };
+enum { TAKE = 512, PAYLOAD_BYTES = 160, PER_MS = 10, TIMES_MAX = 32 };
 #define T0 INT64_C(1700000000000)
 
 static const char rules_text[] = "rules:\n"
@@ -73,14 +74,12 @@ static int by_size(const void *left, const void *right)
     return (a > b) - (a < b);
 }
 
-static void figures_print(struct figures *figures, const char *what)
+/* Milliseconds at a share of the figures, which are sorted. */
+static double ms_at(const struct figures *figures, double share)
 {
-    if (figures->count == 0)
-        return;
-    qsort(figures->ns, figures->count, sizeof(figures->ns[0]), by_size);
-    printf("%s %.2f / %.2f / %.2f ms", what, (double)figures->ns[figures->count / 2] / 1e6,
-           (double)figures->ns[(figures->count - 1) * 99 / 100] / 1e6,
-           (double)figures->ns[figures->count - 1] / 1e6);
+    return figures->count > 0
+               ? (double)figures->ns[(size_t)((double)(figures->count - 1) * share)] / 1e6
+               : 0;
 }
 
 static uint64_t thread_ns(void)
@@ -268,14 +267,12 @@ static void nap(void)
 static void start(struct engine *engine)
 {
     struct error err;
-    uint64_t begin_ns = host_mono_ns();
 
     if (engine_start(engine, &err) != 0)
         exit(2);
     while (counters_of(engine).records < host_count)
         nap();
     atomic_store(&full_ns, host_mono_ns());
-    printf("%u alerts read in %.0f ms\n", host_count, ms_since(begin_ns));
 }
 
 static void phase_set(int to)
@@ -311,23 +308,49 @@ static void take_floor(void)
     phase_set(PHASE_NONE);
 }
 
-static void take_images(struct engine *engine, const char *when, unsigned times)
+/* What each image comes to, in milliseconds unless another unit is given. */
+enum { HOLD_P50, HOLD_P99, HOLD_MOST, FLOOR_P99, WAIT_P99, WAIT_FLOOR_P99, TAKING, SIZE, FIGURES };
+
+static const struct {
+    const char *id, *what, *unit;
+} figure_of[FIGURES] = {
+    [HOLD_P50] = {"hold-p50", "nothing is planned, p50", "ms"},
+    [HOLD_P99] = {"hold-p99", "nothing is planned, p99", "ms"},
+    [HOLD_MOST] = {"hold-most", "nothing is planned, most", "ms"},
+    [FLOOR_P99] = {"floor-p99", "the same beside no image, p99", "ms"},
+    [WAIT_P99] = {"wait-p99", "a record waits, p99", "ms"},
+    [WAIT_FLOOR_P99] = {"wait-floor-p99", "the same beside no image, p99", "ms"},
+    [TAKING] = {"taking", "an image takes", "ms"},
+    [SIZE] = {"size", "an image has", "bytes/alert"},
+};
+
+static void take_images(struct engine *engine, const char *when, const char *id, int times)
 {
+    static double samples[FIGURES][TIMES_MAX];
+
     take_image(engine); /* how long its moments are */
-    for (unsigned i = 0; i < times; i++) {
+    for (int i = 0; i < times; i++) {
+        struct figures *const all[] = {&computed, &waited[PHASE_IMAGE], &waited[PHASE_FLOOR]};
         waited[PHASE_FLOOR].count = 0;
         take_floor();
         waited[PHASE_IMAGE].count = 0;
         take_image(engine);
-        printf("%s: image of %zu bytes (%.0f per alert) in %.0f ms; nothing was planned %u times, "
-               "%.2f / %.2f / %.2f ms at p50, p99 and most",
-               when, got_bytes, (double)got_bytes / (double)counters_of(engine).alerts, taking_ms,
-               taken.moments, (double)taken.taking_ns_p50 / 1e6, (double)taken.taking_ns_p99 / 1e6,
-               (double)taken.taking_ns / 1e6);
-        figures_print(&computed, "; floor");
-        figures_print(&waited[PHASE_IMAGE], "\n    a record waited");
-        figures_print(&waited[PHASE_FLOOR], "; beside the floor");
-        printf("\n");
+        for (size_t f = 0; f < sizeof(all) / sizeof(all[0]); f++)
+            qsort(all[f]->ns, all[f]->count, sizeof(all[f]->ns[0]), by_size);
+        samples[HOLD_P50][i] = (double)taken.taking_ns_p50 / 1e6;
+        samples[HOLD_P99][i] = (double)taken.taking_ns_p99 / 1e6;
+        samples[HOLD_MOST][i] = (double)taken.taking_ns / 1e6;
+        samples[FLOOR_P99][i] = ms_at(&computed, 0.99);
+        samples[WAIT_P99][i] = ms_at(&waited[PHASE_IMAGE], 0.99);
+        samples[WAIT_FLOOR_P99][i] = ms_at(&waited[PHASE_FLOOR], 0.99);
+        samples[TAKING][i] = taking_ms;
+        samples[SIZE][i] = (double)got_bytes / (double)counters_of(engine).alerts;
+    }
+    for (int f = 0; f < FIGURES; f++) {
+        char name[48], what[96];
+        snprintf(name, sizeof(name), "%s.%s", figure_of[f].id, id);
+        snprintf(what, sizeof(what), "%s: %s", when, figure_of[f].what);
+        result_figure(name, what, figure_of[f].unit, samples[f], times);
     }
 }
 
@@ -340,6 +363,9 @@ static void finish(struct engine *engine)
     engine_stop(engine);
     engine_destroy(engine);
 }
+
+static double load_ms[2];
+static int loads;
 
 /* The last image into a fresh engine. */
 static void load(struct rule_set *rules, uint32_t alerts_max)
@@ -354,7 +380,7 @@ static void load(struct rule_set *rules, uint32_t alerts_max)
         exit(1);
     }
     counters = counters_of(engine);
-    printf("loaded in %.1f ms\n", ms_since(begin_ns));
+    load_ms[loads++] = ms_since(begin_ns);
     /* Lanes are of several moments, which a run that goes on from them makes one. */
     if (counters.alerts < host_count / 10 * 9 || counters.keys < host_count / 10 * 9) {
         fprintf(stderr, "%" PRIu64 " alerts and %" PRIu64 " keys, and not %" PRIu32 "\n",
@@ -370,10 +396,13 @@ int main(int argc, char **argv)
     struct engine *engine;
     struct error err;
     pthread_t waking;
-    unsigned times;
+    int times;
 
     host_count = argc > 1 ? (uint32_t)strtoul(argv[1], NULL, 10) : 1000000;
-    times = argc > 2 ? (unsigned)strtoul(argv[2], NULL, 10) : 3;
+    times = argc > 2 ? (int)strtol(argv[2], NULL, 10) : 3;
+    times = times < 1 ? 1 : times > TIMES_MAX ? TIMES_MAX : times;
+    result_begin("snapshot", "%u alerts with a rule key each, a stream of 10,000 a second",
+                 host_count);
     if (rule_set_parse("bench", rules_text, strlen(rules_text), &rules, &err) != 0) {
         fprintf(stderr, "%s\n", err.text);
         return 2;
@@ -382,7 +411,7 @@ int main(int argc, char **argv)
         return 2;
     engine = make(rules, 10000000);
     start(engine);
-    take_images(engine, "at work", times);
+    take_images(engine, "at work", "work", times);
     finish(engine);
     load(rules, 10000000);
 
@@ -390,7 +419,7 @@ int main(int argc, char **argv)
     start(engine);
     while (counters_of(engine).alerts_evicted == 0)
         nap();
-    take_images(engine, "at a bound", times);
+    take_images(engine, "at a bound", "bound", times);
     if (counters_of(engine).alerts_evicted == 0) {
         fprintf(stderr, "the bound was not held\n");
         return 1;
@@ -401,5 +430,6 @@ int main(int argc, char **argv)
     pthread_join(waking, NULL);
     free(got);
     rule_set_destroy(rules);
-    return 0;
+    result_figure("load", "an image loaded into a fresh engine", "ms", load_ms, loads);
+    return result_answer(true, "a fresh engine has as many alerts, and the bound was held");
 }

@@ -17,6 +17,7 @@
 #include <string.h>
 #include "base/hash.h"
 #include "base/text.h"
+#include "bench/result.h"
 #include "bench/stage.h"
 
 enum { EVENTS = 4096, TEXT_BYTES = 256, BATCH = 256, STEPS_MAX = 200, SIZES = 3, ROUNDS_MAX = 32 };
@@ -122,13 +123,6 @@ static double run(uint32_t aggregate, uint32_t size)
     return ns;
 }
 
-static int double_order(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
-
 int main(int argc, char **argv)
 {
     static double ns[AGGREGATES][SIZES][ROUNDS_MAX];
@@ -136,21 +130,18 @@ int main(int argc, char **argv)
 
     if (rounds < 1 || rounds > ROUNDS_MAX)
         return 2;
+    result_begin("windows", "one key, events into a full window, CPU");
     events_make();
     for (int r = 0; r < rounds; r++)
         for (uint32_t s = 0; s < SIZES; s++)
             for (uint32_t a = 0; a < AGGREGATES; a++)
                 ns[a][s][r] = run(a, sizes[s]);
-    printf("ns of CPU per event, median [least .. most] of %d rounds, by entries in the window\n",
-           rounds);
-    for (uint32_t a = 0; a < AGGREGATES; a++) {
-        printf("%-22s", aggregates[a].name);
+    for (uint32_t a = 0; a < AGGREGATES; a++)
         for (uint32_t s = 0; s < SIZES; s++) {
-            qsort(ns[a][s], (size_t)rounds, sizeof(double), double_order);
-            printf("  %7u: %6.0f [%.0f .. %.0f]", sizes[s], ns[a][s][rounds / 2], ns[a][s][0],
-                   ns[a][s][rounds - 1]);
+            char id[32], what[64];
+            snprintf(id, sizeof(id), "cpu.%u.%u", a, sizes[s]);
+            snprintf(what, sizeof(what), "%s, %u entries", aggregates[a].name, sizes[s]);
+            result_figure(id, what, "ns/event", ns[a][s], rounds);
         }
-        printf("\n");
-    }
-    return 0;
+    return result_answer(true, "one key, nothing opened, and as many entries went as came");
 }

@@ -1,5 +1,6 @@
 tocsin_story(NAME real_kafka SCRIPT real_kafka.sh NEEDS kafka)
 tocsin_story(NAME ci SCRIPT ci.sh)
+tocsin_story(NAME bench_suite SCRIPT bench_suite.sh)
 
 if(EXISTS ${CMAKE_SOURCE_DIR}/daemon/main/main.c)
     tocsin_story(NAME manual SCRIPT manual.py)
