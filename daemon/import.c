@@ -9,6 +9,7 @@
 #include "base/slab.h"
 #include "daemon/import_work.h"
 #include "rules/fields.h"
+#include "rules/foreign_file.h"
 #include "rules/mute.h"
 #include "rules/pattern_memory.h"
 #include "rules/rule_reader.h"
@@ -638,6 +639,13 @@ static bool recognise(struct import_work *work, struct diagnostics *diag)
 
     for (size_t i = 0; i < work->document_count; i++) {
         enum import_format found = document_format(work->documents[i]);
+        const struct yaml_node *at;
+        const char *foreign =
+            found == IMPORT_AUTO ? foreign_file_prometheus(work->documents[i], &at) : NULL;
+        if (foreign != NULL) {
+            diagnose(diag, at->key->span, "%s", foreign);
+            return false;
+        }
         if (format == IMPORT_AUTO)
             format = found;
         if (found != IMPORT_AUTO && found != format) {

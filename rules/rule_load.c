@@ -19,6 +19,7 @@
 #include "rules/composite.h"
 #include "rules/drops.h"
 #include "rules/enrich_reader.h"
+#include "rules/foreign_file.h"
 #include "rules/match_index.h"
 #include "rules/mute_set.h"
 #include "rules/pattern_choice.h"
@@ -194,48 +195,11 @@ static const char *const root_keys[] = {"rules",       "sets",    "tables", "sil
 
 enum { ROOT_KEYS = sizeof(root_keys) / sizeof(root_keys[0]) };
 
-/* What stands in the place of rules now and then, each by a key of its own. */
-static const struct {
-    const char *key, *sentence;
-    bool beside_rules; /* though there is a key `rules` as well */
-} other_files[] = {
-    {"tests", "this is a file of tests: tocsin test runs it", true},
-    {"input", "this is a configuration of tocsin: tocsin check --config reads it", true},
-    {"sinks", "this is a configuration of tocsin: tocsin check --config reads it", true},
-    {"engine", "this is a configuration of tocsin: tocsin check --config reads it", true},
-    {"resource", "this is an event, and no rule file", false},
-    {"detection", "this is a rule of Sigma: tocsin import makes a rule file of it", false},
-    {"correlation", "this is a rule of Sigma: tocsin import makes a rule file of it", false},
-    {"route", "this is a configuration of Alertmanager: tocsin import makes a rule file of it",
-     false},
-    {"inhibit_rules",
-     "this is a configuration of Alertmanager: tocsin import makes a rule file of it", false},
-    {"groups",
-     "this is a rule file of Prometheus, which works it out itself: its alerts come to tocsin by "
-     "Alertmanager (docs/events.md), whose configuration tocsin import takes",
-     false},
-    {"apiVersion", "this is an object of Kubernetes, and no rule file", false},
-    {"where", "a rule file begins with \"rules:\"; a rule is an entry of that list: - id: ...",
-     false},
-};
-
-static bool is_other_file(const struct yaml_node *root, struct diagnostics *diag)
-{
-    bool has_rules = yaml_node_find(root, "rules") != NULL;
-
-    for (size_t i = 0; i < sizeof(other_files) / sizeof(other_files[0]); i++) {
-        const struct yaml_node *node = yaml_node_find(root, other_files[i].key);
-        if (node == NULL || (has_rules && !other_files[i].beside_rules))
-            continue;
-        diagnose(diag, node->key->span, "%s", other_files[i].sentence);
-        return true;
-    }
-    return false;
-}
-
 static bool check_root(struct loading *loading, const struct yaml_node *root)
 {
     static const char begins[] = "a rule file begins with \"rules:\"";
+    const struct yaml_node *at;
+    const char *foreign;
     bool has_any = false;
 
     if (root->kind != YAML_MAP) {
@@ -245,8 +209,12 @@ static bool check_root(struct loading *loading, const struct yaml_node *root)
                  is_bare ? "; this list stands under that key" : "");
         return false;
     }
-    if (is_other_file(root, &loading->diag) ||
-        !rule_check_keys(root, root_keys, ROOT_KEYS, "a rule file", &loading->diag))
+    foreign = foreign_file_find(root, &at);
+    if (foreign != NULL) {
+        diagnose(&loading->diag, at->key->span, "%s", foreign);
+        return false;
+    }
+    if (!rule_check_keys(root, root_keys, ROOT_KEYS, "a rule file", &loading->diag))
         return false;
     for (size_t i = 0; i < ROOT_KEYS; i++)
         has_any = has_any || yaml_node_find(root, root_keys[i]) != NULL;

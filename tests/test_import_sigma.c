@@ -451,6 +451,12 @@ static void bad_input_is_refused(void **state)
         {"a: &x 1\nb: *x\n", "in.yml:1:5: anchors"},
         {"detection: {}\n---\nroute: {}\n", "in.yml:3:1: this is of the form of alertmanager"},
         {"title: \x01\n", "in.yml:1:8"},
+        {"groups:\n  - name: node\n    rules: []\n",
+         "in.yml:1:1: this is a rule file of Prometheus, which works it out itself: its alerts "},
+        {"route: {}\n---\ngroups: []\n", "in.yml:3:1: this is a rule file of Prometheus"},
+        {"apiVersion: monitoring.coreos.com/v1\nkind: PrometheusRule\nspec: {groups: []}\n",
+         "in.yml:2:1: this is a rule file of Prometheus"},
+        {"apiVersion: v1\nkind: ConfigMap\n", "neither Sigma rules"},
     };
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {

@@ -417,6 +417,9 @@ static void habits_of_other_programs_are_told_the_way(void **state)
          "r.yaml:1:1: this is a rule file of Prometheus, which works it out itself: its alerts "
          "come "
          "to tocsin by Alertmanager (docs/events.md), whose configuration tocsin import takes\n"},
+        {"apiVersion: monitoring.coreos.com/v1\nkind: PrometheusRule\nspec: {groups: []}\n",
+         "r.yaml:2:1: this is a rule file of Prometheus, "},
+        {"apiVersion: v1\nkind: ConfigMap\n", "r.yaml:1:1: this is an object of Kubernetes, "},
         {"title: x\nlogsource: {product: linux}\ndetection: {condition: a}\n",
          "r.yaml:3:1: this is a rule of Sigma: tocsin import makes a rule file of it\n"},
         {"title: x\ncorrelation: {type: event_count}\n", "r.yaml:2:1: this is a rule of Sigma: "},
