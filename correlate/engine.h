@@ -381,7 +381,8 @@ struct engine_counters {
     uint64_t time_clamped, late, late_by_seal, capped;
     uint64_t undated; /* records without log time whose first event has none either, where no log
                          time came before */
-    uint64_t alerts;  /* in the table now */
+    uint64_t alerts;   /* in the table now */
+    uint64_t flapping; /* of these, now */
     uint64_t alerts_opened, alerts_cleared, alerts_expired, alerts_evicted, alerts_refired;
     uint64_t flap_begun, flap_ended, flap_folded;
     uint64_t keys; /* rule keys held now */

@@ -67,6 +67,7 @@ void engine_counters(const struct engine *engine, struct engine_counters *out)
     }
     for (unsigned w = 0; w < engine->worker_count; w++) {
         out->alerts += tally_get(&engine->workers[w].alerts);
+        out->flapping += tally_get(&engine->workers[w].flapping);
         out->bins_bytes += tally_get(&engine->workers[w].bins.bytes);
         out->state_bytes += tally_get(&engine->workers[w].slab.bytes);
         out->table_bytes += tally_get(&engine->workers[w].table_bytes);

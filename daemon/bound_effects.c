@@ -52,24 +52,41 @@ void bound_effects_find(const struct running_rule *now, const struct running_rul
     row->open_above = row->open > (uint64_t)after ? row->open - (uint64_t)after : 0;
 }
 
-static bool is_of_alerts(const struct rule_set *set, const char *id)
+/* What the terms of the engine do to a rule is for its input to say. */
+static void note_input(struct preview_row *row, enum rule_input input)
 {
-    for (uint32_t i = 0; i < rule_set_count(set); i++) {
-        const struct rule *rule = rule_set_rule(set, i);
-        if (strcmp(rule->id, id) == 0)
-            return rule->input == RULE_INPUT_ALERTS;
+    switch (input) {
+    case RULE_INPUT_ALERTS:
+    case RULE_INPUT_EVENTS:
+        row->is_of_alerts = row->open > 0;
+        row->is_calmed = row->state == PREVIEW_CARRIES_ON;
+        break;
+    case RULE_INPUT_FLAPPING:
+        row->is_of_alerts = row->is_of_flapping = row->open > 0;
+        break;
+    case RULE_INPUT_ALL: /* it waits for signs of life, which flap and expire for nobody */
+    case RULE_INPUT_INCIDENTS:
+        break;
     }
-    return false;
+}
+
+static void find_input(struct preview_row *row, const struct rule_set *set)
+{
+    for (uint32_t i = 0; i < rule_set_count(set); i++)
+        if (strcmp(rule_set_rule(set, i)->id, row->rule_id) == 0)
+            note_input(row, rule_set_rule(set, i)->input);
 }
 
 void bound_effects_count(const struct rules_running *running, const struct rule_set *set,
                          struct rules_preview *preview)
 {
     preview->alerts = running->alerts;
+    preview->flapping = running->flapping;
     for (size_t i = 0; i < preview->count; i++) {
         struct preview_row *row = &preview->rows[i];
-        row->is_of_alerts = row->open > 0 && is_of_alerts(set, row->rule_id);
+        find_input(row, set);
         preview->open_of_alerts += row->is_of_alerts ? row->open : 0;
+        preview->open_of_flapping += row->is_of_flapping ? row->open : 0;
     }
 }
 
@@ -148,24 +165,63 @@ static bool is_shorter(const struct terms_change *change)
            unit_parse_duration(change->to, &to, &ignored) == 0 && to < from;
 }
 
-static void print_open(const struct rules_preview *preview, char to[80])
+/* May an alert that flaps come to rest by it? Which changes begin flapping says nothing of one that
+ * has begun (docs/correlation.md, Terms). */
+static bool is_calmer(const struct terms_change *change)
+{
+    struct error ignored;
+    int64_t from, to;
+
+    if (is_key(change, "engine.flap.window"))
+        return unit_parse_duration(change->from, &from, &ignored) == 0 &&
+               unit_parse_duration(change->to, &to, &ignored) == 0 && to < from;
+    return is_key(change, "engine.flap.stop") &&
+           unit_parse_count(change->from, &from, &ignored) == 0 &&
+           unit_parse_count(change->to, &to, &ignored) == 0 && to > from;
+}
+
+enum { OPEN_BYTES = 80 };
+
+static void print_open(const struct rules_preview *preview, uint64_t open, const char *of,
+                       char to[OPEN_BYTES])
 {
     if (preview->is_counted)
-        snprintf(to, 80, "of %" PRIu64 " open incident%s", preview->open_of_alerts,
-                 plural(preview->open_of_alerts));
+        snprintf(to, OPEN_BYTES, "of %" PRIu64 " open incident%s%s", open, plural(open), of);
     else
-        snprintf(to, 80, "of open incidents");
+        snprintf(to, OPEN_BYTES, "of open incidents%s", of);
+}
+
+/* What flaps is told to rules on flapping, and to no other until it is over. */
+static bool print_calmer(const struct rules_preview *preview, char sentence[BOUND_SENTENCE_BYTES])
+{
+    char open[OPEN_BYTES], now[80] = "";
+
+    if (preview->flapping == 0)
+        return false;
+    print_open(preview, preview->open_of_flapping, " on flapping", open);
+    if (preview->flapping > 0)
+        snprintf(now, sizeof(now), " (%" PRId64 " alert%s flap%s now)", preview->flapping,
+                 plural((uint64_t)preview->flapping), preview->flapping == 1 ? "s" : "");
+    snprintf(sentence, BOUND_SENTENCE_BYTES,
+             "an alert that does not flap by this any more stops at once%s: %s those that only "
+             "such alerts hold close; rules on alerts and on events, which heard nothing of it "
+             "meanwhile, are told what it is by then: an incident of theirs may close, or open, "
+             "and page",
+             now, open);
+    return true;
 }
 
 bool bound_sentence_of_terms(const struct rules_preview *preview, const struct terms_change *change,
                              char sentence[BOUND_SENTENCE_BYTES])
 {
     const int64_t above = alerts_above(preview, change);
-    char open[80], count[80] = "";
+    char open[OPEN_BYTES], count[80] = "";
 
+    if (is_calmer(change))
+        return print_calmer(preview, sentence);
     if (preview->is_counted && preview->open_of_alerts == 0)
         return false;
-    print_open(preview, open);
+    print_open(preview, preview->open_of_alerts, "", open);
     if (is_shorter(change)) {
         snprintf(sentence, BOUND_SENTENCE_BYTES,
                  "an alert of which nothing was heard for %s is over at once: %s those that only "
@@ -187,8 +243,12 @@ bool bound_sentence_of_terms(const struct rules_preview *preview, const struct t
 
 bool bound_effects_reopen(const struct rules_preview *preview, const struct preview_row *row)
 {
+    /* Which rules an alert that flaps is of is not known. */
+    const bool may_be_told = row->is_of_flapping || (row->is_calmed && preview->flapping != 0);
+
     for (size_t i = 0; i < preview->term_count; i++)
-        if (row->is_of_alerts && is_shorter(&preview->terms[i]))
+        if ((row->is_of_alerts && is_shorter(&preview->terms[i])) ||
+            (may_be_told && is_calmer(&preview->terms[i])))
             return true;
     return false;
 }

@@ -147,6 +147,7 @@ static const struct metric rows[] = {
     {"tocsin_mute_incidents_total", COUNTER, MU(total), "Incidents that it began to mute."},
     {"tocsin_ops_total", COUNTER, E(ops), "Changes made for sinks."},
     {"tocsin_alerts", GAUGE, E(alerts), "Alerts in the table."},
+    {"tocsin_alerts_flapping", GAUGE, E(flapping), "Of these, alerts that flap now."},
     {"tocsin_alerts_opened_total", COUNTER, E(alerts_opened), "Alerts that were new."},
     {"tocsin_alerts_refired_total", COUNTER, E(alerts_refired), "Closed alerts that fired again."},
     {"tocsin_alerts_cleared_total", COUNTER, E(alerts_cleared), "Alerts that cleared."},

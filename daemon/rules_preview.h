@@ -68,7 +68,9 @@ struct preview_row {
     bool is_bound_lower;             /* max_keys, of a rule that carries on */
     bool is_members_lower;           /* max_members, likewise, of a rule with windows */
     uint64_t keys_above, open_above; /* beyond it, and those of them with an open incident */
-    bool is_of_alerts;               /* and has an open incident */
+    bool is_of_alerts;               /* it hears of alerts that end, and has an open incident */
+    bool is_of_flapping;             /* on flapping, likewise */
+    bool is_calmed;                  /* while an alert flaps it is told nothing of it */
     struct preview_changes changes;
 };
 
@@ -88,7 +90,9 @@ struct rules_preview {
     struct terms_change terms[TERMS_KEYS];
     size_t term_count;                   /* of these; 0: none changes, or it is not known */
     int64_t alerts;                      /* that are held; -1: not known */
+    int64_t flapping;                    /* of these, likewise */
     uint64_t open_of_alerts;             /* incidents that alerts hold open */
+    uint64_t open_of_flapping;           /* of these, those of rules on flapping */
     bool is_counted;                     /* keys, open and muted incidents are known */
     size_t rules_changed, mutes_changed; /* 0: a reload would change nothing */
     const char *restart; /* keys of the configuration that differ and wait for a restart, comma

@@ -23,6 +23,7 @@ static bool make_room(struct rules_running *out, size_t rules, size_t mutes)
     *out = (struct rules_running){.rules = calloc(rules + 1, sizeof(*out->rules)),
                                   .mutes = calloc(mutes + 1, sizeof(*out->mutes)),
                                   .alerts = -1,
+                                  .flapping = -1,
                                   .arena = arena_create(arena_bytes_max)};
     return out->rules != NULL && out->mutes != NULL && out->arena != NULL;
 }
@@ -191,6 +192,7 @@ int rules_running_count(const struct rules_running *loaded, const struct engine 
     out->is_counted = true;
     engine_counters(engine, &counters);
     out->alerts = (int64_t)counters.alerts;
+    out->flapping = (int64_t)counters.flapping;
     engine_rules_see(engine, see_form, &seeing);
     return !seeing.is_short && merge(loaded, out) && count_mutes(loaded, engine, out) &&
                    count_steps(loaded, engine, out)
@@ -246,6 +248,8 @@ json_t *rules_running_json(const struct rules_running *running)
     json_object_set_new(root, "mutes", mutes);
     if (running->alerts >= 0)
         json_object_set_new(root, "alerts", json_integer(running->alerts));
+    if (running->flapping >= 0)
+        json_object_set_new(root, "flapping", json_integer(running->flapping));
     json_object_set_new(root, "enrich", enrich_steps_json(&running->steps));
     return root;
 }
@@ -328,6 +332,8 @@ int rules_running_read(const char *text, struct rules_running *out, struct error
     out->is_counted = true;
     if (json_is_integer(json_object_get(root, "alerts")))
         out->alerts = json_integer_value(json_object_get(root, "alerts"));
+    if (json_is_integer(json_object_get(root, "flapping")))
+        out->flapping = json_integer_value(json_object_get(root, "flapping"));
     for (size_t i = 0; rc == 0 && i < json_array_size(rules); i++)
         rc = read_rule(out, json_array_get(rules, i));
     for (size_t i = 0; rc == 0 && i < json_array_size(mutes); i++)

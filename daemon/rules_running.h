@@ -44,6 +44,7 @@ struct rules_running {
     struct running_steps steps;
     bool is_counted;     /* what is held is known */
     int64_t alerts;      /* that are held; -1: not known */
+    int64_t flapping;    /* of these, likewise */
     struct arena *arena; /* its texts, those that are not of what it was made from */
 };
 
@@ -58,7 +59,7 @@ int rules_running_read(const char *text, struct rules_running *out, struct error
 
 /* {"version":..,"rules":[{"rule","form","key_kind","current","keys","open",
  * "settings":{name:[text,digest]},"shape":{key:text}}],
- * "alerts":n,"mutes":[{"kind","id","digest","shape","incidents"}],
+ * "alerts":n,"flapping":n,"mutes":[{"kind","id","digest","shape","incidents"}],
  * "enrich":[{"step","digest","shape","means","sets","applied","errors"}]}.
  * New reference; NULL when memory is short. */
 json_t *rules_running_json(const struct rules_running *running);

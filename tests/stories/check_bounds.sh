@@ -1,6 +1,7 @@
 # Aim: the preview of a reload that makes a bound or a time smaller says what that takes from rules that carry on (keys
-# beyond max_keys, alerts beyond engine.alerts.max, alerts that engine.expire has over), so does the log of the reload, and
-# it is so. Method: files against files; then a daemon with six open incidents, a look before each reload.
+# beyond max_keys, alerts beyond engine.alerts.max, alerts that engine.expire has over, alerts that engine.flap.* calls calm),
+# so does the log of the reload, and it is so. Method: files against files; then a daemon with open incidents of rules on
+# alerts, on events and on flapping, a look before each reload.
 . "$TOCSIN_TREE/tests/stories/daemon_lib.sh"
 
 look() { # CODE ARGUMENTS: the preview in check.out
@@ -15,7 +16,9 @@ says() {
 rules() { # MAX_KEYS
     echo 'rules:'
     echo "  - {id: x, where: check == \"ping\", by: [host], max_keys: $1, window: 1m, when: count() >= 1, incident: {title: '{host}'}, close: cleared()}"
-    echo '  - {id: logs, on: events, where: check == "log", by: [host], window: 1h, when: count() >= 1, incident: {title: "{host}"}, close: "fewer(1, 1h)"}'
+    echo '  - {id: logs, on: events, where: check == "log", by: [host], window: 1h, when: count() >= 1, incident: {title: "{host}"}, close: cleared()}'
+    echo '  - {id: ports, where: check == "port", by: [host], window: open, when: count() >= 1, incident: {title: "{host}"}, close: cleared()}'
+    echo '  - {id: port-flaps, on: flapping, where: check == "port", by: [host], window: open, when: count() >= 1, incident: {title: "{host}"}, close: cleared()}'
 }
 config() { # ENGINE
     write_config <<TEXT
@@ -55,31 +58,47 @@ rules 100 >rules.yaml
 config ''
 start_daemon
 wait_for "it is ready" answers /readyz 200
-{ for host in a b c d e f; do event ping "$host" problem; done; event log z problem; } | send
-all_open() { [[ $(grep -c '"change":"opened"' incidents.log) == 7 ]]; }
+# The sixth change begins to flap: ports hears that p has cleared, and not that it came back.
+{
+    for host in a b c d e f; do event ping "$host" problem; done
+    event log z problem
+    for state in problem clear problem clear problem clear problem; do event port p $state; done
+} | send
+changes() { grep -c "\"change\":\"$1\".*\"rule\":\"$2\"" incidents.log; }
+all_open() { [[ $(changes opened x) == 6 && $(changes opened logs) == 1 && $(changes closed ports) == 3 && $(changes opened port-flaps) == 1 ]]; }
 wait_for "all are open" all_open
 holds() {
     curl -s "http://127.0.0.1:$admin/rules" | python3 -c '
 import json, sys
 got = json.load(sys.stdin)
 x = [(r["keys"], r["open"]) for r in got["rules"] if r["rule"] == "x"]
-sys.exit(x != [(6, 6)] or got["alerts"] != 7)'
+sys.exit(x != [(6, 6)] or got["alerts"] != 8 or got["flapping"] != 1)'
 }
 wait_for "the rules hold what was sent" holds
 cp tocsin.yaml plain.yaml
 
 sed 's/^rules:/engine: {expire: 2m}\nrules:/' plain.yaml >tocsin.yaml
 look 1 --config tocsin.yaml --against running
-says '      an alert of which nothing was heard for 2m is over at once: of 6 open incidents those that only such alerts hold close, and open, and page, anew with the next repeat'
+says '      an alert of which nothing was heard for 2m is over at once: of 8 open incidents those that only such alerts hold close, and open, and page, anew with the next repeat'
 sed 's/^rules:/engine: {expire: 20m}\nrules:/' plain.yaml >tocsin.yaml
 look 1 --config tocsin.yaml --against running
 ! grep -q 'at once' check.out || fail "a longer time takes nothing: $(cat check.out)"
 sed 's/^rules:/engine: {alerts: {max: 2}}\nrules:/' plain.yaml >tocsin.yaml
 look 1 --config tocsin.yaml --against running
-says '5 of 7 alerts beyond the new bound are given up, those that were silent the longest first: of 6 open incidents one '
-sed 's/^rules:/engine: {alerts: {max: 7}}\nrules:/' plain.yaml >tocsin.yaml
+says '6 of 8 alerts beyond the new bound are given up, those that were silent the longest first: of 8 open incidents one '
+sed 's/^rules:/engine: {alerts: {max: 8}}\nrules:/' plain.yaml >tocsin.yaml
 look 1 --config tocsin.yaml --against running
-! grep -q 'given up' check.out || fail "seven alerts are within a bound of seven: $(cat check.out)"
+! grep -q 'given up' check.out || fail "eight alerts are within a bound of eight: $(cat check.out)"
+for flap in 'window: 1m' 'stop: 5'; do
+    sed "s/^rules:/engine: {flap: {$flap}}\nrules:/" plain.yaml >tocsin.yaml
+    look 1 --config tocsin.yaml --against running
+    says '      an alert that does not flap by this any more stops at once (1 alert flaps now): of 1 open incident on flapping those that only such alerts hold close; rules on alerts and on events, which heard nothing of it meanwhile, are told what it is by then: an incident of theirs may close, or open, and page'
+done
+for flap in 'window: 20m' 'stop: 1' 'start: 3' 'start: 9'; do
+    sed "s/^rules:/engine: {flap: {$flap}}\nrules:/" plain.yaml >tocsin.yaml
+    look 1 --config tocsin.yaml --against running
+    ! grep -q 'any more' check.out || fail "by $flap nothing stops to flap: $(cat check.out)"
+done
 
 cp plain.yaml tocsin.yaml
 rules 6 >rules.yaml
@@ -108,9 +127,18 @@ evicted() { # records carry time on
 }
 wait_for "four are watched no more" evicted
 
-sed 's/^rules:/engine: {expire: 1m}\nrules:/' plain.yaml >tocsin.yaml
+sed 's/^rules:/engine: {flap: {window: 1s}}\nrules:/' plain.yaml >tocsin.yaml
 kill -HUP "$daemon"
-wait_for "it has reloaded again" file_has run.log 'event=reloaded .*may_reopen="?x"? may_close="" gives_up="" engine_changed="engine.expire 5m -> 1m"'
+wait_for "it has reloaded with another stretch" file_has run.log 'event=reloaded .*may_reopen="?logs,port-flaps,ports,x"? may_close="" gives_up="" engine_changed="engine.flap.window 10m -> 1s"'
+calm() {
+    event log z problem | send
+    [[ $(changes closed port-flaps) == 1 && $(changes opened ports) == 4 ]]
+}
+wait_for "p flaps no more, and its port is told of" calm
+
+sed 's/^rules:/engine: {expire: 1m, flap: {window: 1s}}\nrules:/' plain.yaml >tocsin.yaml
+kill -HUP "$daemon"
+wait_for "it has reloaded again" file_has run.log 'event=reloaded .*may_reopen="?logs,ports,x"? may_close="" gives_up="" engine_changed="engine.expire 5m -> 1m"'
 kill -TERM "$daemon"
 wait_end "$daemon"
 [[ $code == 0 ]] || fail "exit code $code"
