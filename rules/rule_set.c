@@ -191,6 +191,8 @@ void rule_by_draft(const struct rule *rule, const struct text *value,
                 out->severity =
                     text_equals(value[i], severity_name(s)) ? (uint8_t)s : out->severity;
     }
+    /* Not that of the resource: its events may name another. The tenant leaves room for one. */
+    add_label(out, label, (struct text){"host", 4}, (struct text){"", 0});
 }
 
 struct text rule_aggregate_value(const struct rule *rule, uint32_t i, const struct event_view *view,

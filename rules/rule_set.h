@@ -308,7 +308,8 @@ void rule_prefetch_when(const struct rule *rule);
 bool rule_when(const struct rule *rule, const int64_t value[RULE_AGGREGATES_MAX]);
 
 /* An event that has the values of `by` and nothing else: what an incident that a timer opened has
- * for one. `label` is room for its labels; the draft points into `value`. */
+ * for one. Its label `host` is empty where `by` does not name that. `label` is room for its labels;
+ * the draft points into `value`. */
 void rule_by_draft(const struct rule *rule, const struct text *value,
                    struct event_label label[RULE_BY_MAX], struct event_draft *out);
 

@@ -48,10 +48,18 @@ static bool compile_placeholder(struct template *template, const struct ast *ast
                           : operand_compile(ast, template->arena, NULL, &part->operand);
 }
 
+/* What is known of an event's host is a label of it. */
+static bool is_host(unsigned field, struct text label)
+{
+    return field == RULE_FIELD_HOST || (field == RULE_FIELD_LABEL && text_equals(label, "host"));
+}
+
 static bool is_known(const struct title_known *known, const struct ast *ast)
 {
     for (uint32_t i = 0; i < known->count; i++) {
         const struct operand *field = &known->field[i];
+        if (is_host(field->field, field->text) && is_host(ast->field, ast->text))
+            return true;
         if (field->field == ast->field &&
             (ast->field != RULE_FIELD_LABEL ||
              (field->text.len == ast->text.len &&

@@ -314,6 +314,38 @@ static void a_loud_value_is_all_that_leaves_a_large_window(void **state)
     }
 }
 
+/* An event has the host of its label, another one that of its resource: of a key by resource alone
+ * it is not known which. */
+static void a_title_without_an_event_has_no_host_that_by_does_not_name(void **state)
+{
+    static const struct {
+        const char *by, *title;
+    } cases[] = {
+        {"[resource]", "\"title\":\"host=, labels.host=\""},
+        {"[resource, host]", "\"title\":\"host=db9, labels.host=db9\""},
+        {"[labels.host]", "\"title\":\"host=db9, labels.host=db9\""},
+        {"[labels.rack]", "\"title\":\"host=, labels.host=\""},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char rules[512];
+        snprintf(rules, sizeof(rules),
+                 "rules:\n  - id: r\n    where: check == \"a\"\n    by: %s\n    window: open\n"
+                 "    for: 10s\n    when: count() >= 1\n    incident: {title: \"host={host}, "
+                 "labels.host={labels.host}\"}\n    close: cleared()\n",
+                 cases[i].by);
+        struct bench *bench = bench_create(rules);
+        struct bench_feed *feed = bench_feed(bench, "t", 0);
+        bench_put(feed, 0, "vm7/nic", "a", ",\"labels\":{\"host\":\"db9\"}");
+        bench_put(feed, 100000, "end", "info", "");
+        bench_run(bench);
+        if (strstr(bench->log.at, cases[i].title) == NULL)
+            fail_msg("by %s: %s", cases[i].by, bench->log.at);
+        bench_destroy(bench);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -325,6 +357,7 @@ int main(void)
         cmocka_unit_test(values_that_differ_at_their_ends_are_different),
         cmocka_unit_test(a_full_window_gives_up_a_value_that_comes_again),
         cmocka_unit_test(a_loud_value_is_all_that_leaves_a_large_window),
+        cmocka_unit_test(a_title_without_an_event_has_no_host_that_by_does_not_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -127,24 +127,28 @@ static void wrong_titles_are_refused_inside_the_text(void **state)
     }
 }
 
+#define HOLD "where: check == \"a\", window: open, for: 1m, when: count() >= 2"
+
 /* What opens an incident need not be an event; a sequence that ends with `not` has one all the
  * same: the last that came. */
 static void a_field_that_stays_empty_is_known(void **state)
 {
     static const struct {
-        const char *form, *title, *empty; /* NULL: none */
+        const char *by, *form, *title, *empty; /* NULL: none */
     } cases[] = {
-        {"where: check == \"a\", window: open, for: 1m, when: count() >= 2", "{host} {check}",
-         "check"},
-        {"where: check == \"a\", window: {tumbling: 5m}, look: end, when: count() < 2",
+        {"host", HOLD, "{host} {check}", "check"},
+        {"host", "where: check == \"a\", window: {tumbling: 5m}, look: end, when: count() < 2",
          "{host} {labels.rack}", "labels.rack"},
-        {"where: check == \"a\", window: open, for: 1m, when: count() >= 2", "{host} {count()}",
-         NULL},
-        {"where: check == \"a\", window: 5m, when: count() >= 2", "{check}", NULL},
-        {"sequence: [{where: check == \"a\"}, {not: check == \"b\"}], within: 1m",
+        {"host", HOLD, "{host} {count()}", NULL},
+        {"host", "where: check == \"a\", window: 5m, when: count() >= 2", "{check}", NULL},
+        {"host", "sequence: [{where: check == \"a\"}, {not: check == \"b\"}], within: 1m",
          "{host} {check} {message}", NULL},
-        {"sequence: [{where: check == \"a\"}, {where: check == \"b\"}], within: 1m", "{check}",
-         NULL},
+        {"host", "sequence: [{where: check == \"a\"}, {where: check == \"b\"}], within: 1m",
+         "{check}", NULL},
+        {"resource", HOLD, "{resource} {host}", "host"},
+        {"labels.host, resource", HOLD, "{resource} {host}", NULL},
+        {"host", HOLD, "{labels.host}", NULL},
+        {"labels.hosts", HOLD, "{labels.host}", "labels.host"},
     };
 
     (void)state;
@@ -152,10 +156,9 @@ static void a_field_that_stays_empty_is_known(void **state)
         char text[1024];
         const char *empty;
         struct rule_set *set;
-        snprintf(
-            text, sizeof(text),
-            "rules:\n  - {id: r, by: [host], %s, incident: {title: \"%s\"}, close: cleared()}\n",
-            cases[i].form, cases[i].title);
+        snprintf(text, sizeof(text),
+                 "rules:\n  - {id: r, by: [%s], %s, incident: {title: \"%s\"}, close: cleared()}\n",
+                 cases[i].by, cases[i].form, cases[i].title);
         set = parse_good(text);
         empty = rule_title_empty(rule_set_rule(set, 0));
         if (cases[i].empty == NULL)

@@ -45,8 +45,8 @@ class Rule:
     def key_event(self, values, now):
         """What an opening without an event has for one: the values of `by`, and nothing else."""
         fields = dict(zip(self.by, values))
-        labels = {name.removeprefix("labels."): text for name, text in reversed(fields.items())
-                  if name == "host" or name.startswith("labels.")}
+        labels = {"host": ""} | {name.removeprefix("labels."): text for name, text in reversed(fields.items())
+                                 if name == "host" or name.startswith("labels.")}
         return derived_event(now, 0, **({"source": "", "severity": "ok"} | fields | {"labels": labels}))
 
 
