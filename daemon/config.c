@@ -35,7 +35,7 @@ static const char *kind_name(enum config_kind kind)
         [CONFIG_CHOICE] = "word",
         [CONFIG_START] = "time",
         [CONFIG_ADDRESS] = "host:port",
-        [CONFIG_TEXTS] = "list of text",
+        [CONFIG_TEXTS] = "text, or list of text",
         [CONFIG_PAIRS] = "map of text",
         [CONFIG_TOPICS] = "list",
         [CONFIG_SINKS] = "list",

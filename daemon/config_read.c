@@ -354,19 +354,34 @@ static void read_sinks(struct config_reader *reader, const struct yaml_node *lis
     }
 }
 
+/* A word of its own is a list of one, as on a command line. */
+static void *texts_alloc(struct config_reader *reader, const struct yaml_node *node,
+                         const struct config_key *key, size_t bytes)
+{
+    void *items;
+
+    if (node->kind != YAML_SCALAR || node->text.len == 0)
+        return list_alloc(reader, node, key->path, bytes);
+    items = arena_alloc(reader->config->arena, bytes);
+    if (items == NULL)
+        diagnose_memory(reader->diag);
+    return items;
+}
+
 static void read_texts(struct config_reader *reader, const struct yaml_node *list,
                        const struct config_key *key, struct config_texts *texts)
 {
-    const char **items = list_alloc(reader, list, key->path, sizeof(*items));
-    struct span *places =
-        items != NULL ? list_alloc(reader, list, key->path, sizeof(*places)) : NULL;
+    const char **items = texts_alloc(reader, list, key, sizeof(*items));
+    struct span *places = items != NULL ? texts_alloc(reader, list, key, sizeof(*places)) : NULL;
+    const struct yaml_node *first = list->kind == YAML_SCALAR ? list : list->first;
 
     if (places == NULL)
         return;
     texts->item = items;
     texts->place = places;
     texts->count = 0;
-    for (const struct yaml_node *node = list->first; node != NULL; node = node->next)
+    for (const struct yaml_node *node = first; node != NULL;
+         node = node == list ? NULL : node->next)
         if (require_kind(reader, node, YAML_SCALAR, key->path)) {
             /* A bare word is a shipped pack; what has a slash or an ending is a path. */
             bool is_pack = strchr(node->text.at, '/') == NULL && strchr(node->text.at, '.') == NULL;

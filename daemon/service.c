@@ -51,6 +51,16 @@ int service_load(const struct service_options *options, struct config **config,
     return code;
 }
 
+void service_say_passed_over(const struct rule_set *rules)
+{
+    const char *path = rule_set_passed_over(rules);
+
+    if (path != NULL)
+        log_event(LOG_WARNING, "rule_file_passed_over", log_text("path", path),
+                  log_text("next", "it is not read: of a folder those files are that end with "
+                                   ".yaml"));
+}
+
 static int open_files(struct service *service, struct error *err)
 {
     const struct config *config = service->config;
@@ -324,6 +334,7 @@ int service_create(const struct service_options *options, struct service **out, 
     if (code == EXIT_OK) {
         log_configure((enum log_level)service->config->log.level,
                       (enum log_format)service->config->log.format);
+        service_say_passed_over(service->rules);
         if (rules_refused.text[0] != '\0')
             log_event(LOG_WARNING, "rules_refused", log_text("why", rules_refused.text),
                       log_text("next", "they were in force before, and stay so; a reload will "

@@ -93,6 +93,9 @@ int service_load(const struct service_options *options, struct config **config,
                  struct rule_set **rules, struct rules_read *read, struct error *refused,
                  struct error *err);
 
+/* Says which *.yml of a rules folder is none of the rules, as `check` does. */
+void service_say_passed_over(const struct rule_set *rules);
+
 /* ---- service_reports.c ---- */
 
 /* Whom the engine tells, as the service is set up by now. */

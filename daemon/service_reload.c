@@ -296,6 +296,7 @@ static int reload(struct service *service, struct rules_preview *preview, struct
     }
     log_configure((enum log_level)config->log.level, (enum log_format)config->log.format);
     count = rule_set_count(to.rules);
+    service_say_passed_over(to.rules);
     service_switch_make(service, &to);
     *preview = to.preview;
     atomic_store_explicit(&service->must_reopen, true, memory_order_relaxed);

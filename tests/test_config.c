@@ -225,10 +225,8 @@ static void every_mistake_is_told_with_its_place(void **state)
          "t.yaml:2:35: ssl.key.password: /nonexistent/s cannot be read: No such file or directory\n"
          "      properties: {ssl.key.password: \"file:/nonexistent/s\"}\n"
          "                                      ^~~~~~~~~~~~~~~~~~~"},
-        {"rules: \"demo\"\n", "t.yaml:1:8: rules: expected a list, not text\n"
-                              "    rules: \"demo\"\n           ^~~~~~"},
-        {"rules: demo\n", "t.yaml:1:8: rules: expected a list, not text\n"
-                          "    rules: demo\n           ^~~~"},
+        {"rules: \"\"\n", "t.yaml:1:8: rules: expected a list, not text\n"
+                          "    rules: \"\"\n           ^~"},
         {"sinks: [{name: '', type: webhook}]\n",
          "t.yaml:1:16: sinks[].name: must not be empty\n"
          "    sinks: [{name: '', type: webhook}]\n                   ^~"},
@@ -501,6 +499,27 @@ static void secrets_stay_where_they_are_and_are_never_shown(void **state)
     rmdir(folder);
 }
 
+static void one_file_of_rules_needs_no_list(void **state)
+{
+    static const char *const rows[][2] = {{"mine.yaml", "/etc/tocsin/mine.yaml"},
+                                          {"/abs/rules/", "/abs/rules/"},
+                                          {"storage", "storage"}}; /* a shipped pack */
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct config *config = NULL;
+        struct error err = {{0}};
+        char text[100];
+        snprintf(text, sizeof(text), "rules: %s\n", rows[i][0]);
+        if (config_parse("/etc/tocsin/t.yaml", text, strlen(text), CONFIG_SECRETS_NEEDED, &config,
+                         &err) != 0)
+            fail_msg("%s", err.text);
+        assert_int_equal(config->rules.count, 1);
+        assert_string_equal(config->rules.item[0], rows[i][1]);
+        config_destroy(config);
+    }
+}
+
 static void paths_start_at_the_folder_of_the_file(void **state)
 {
     (void)state;
@@ -571,6 +590,7 @@ int main(void)
         cmocka_unit_test(secrets_may_be_absent_where_nobody_needs_them),
         cmocka_unit_test(a_token_that_a_run_would_refuse_is_told_at_its_place),
         cmocka_unit_test(secrets_stay_where_they_are_and_are_never_shown),
+        cmocka_unit_test(one_file_of_rules_needs_no_list),
         cmocka_unit_test(paths_start_at_the_folder_of_the_file),
         cmocka_unit_test(a_reload_names_the_keys_that_need_a_restart),
         cmocka_unit_test(the_sample_that_ships_is_accepted),

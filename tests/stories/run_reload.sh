@@ -60,6 +60,22 @@ wait_for "the new incident log is written" file_has incidents.log '"change":"ope
 wait_for "the new quarantine is written" file_has refused.log '"reason":"parse"'
 file_has incidents.kept host=h5 && fail "the old incident log was written on"
 [[ ! -s refused.kept ]] || fail "the old quarantine was written on"
+
+# A folder, named without a list, as it stands in place of the file; what of it is no rule file is said, by the start as well.
+mkdir rules
+cp rules.yaml rules/a.yaml
+touch rules/b.yml
+sed -i 's/^rules: .*/rules: rules\//' tocsin.yaml
+passed_over='event=rule_file_passed_over.*rules//*b[.]yml|"rule_file_passed_over".*rules//*b[.]yml'
+kill -HUP "$daemon"
+wait_for "the third reload is done" metric_is tocsin_reloads_total 3
+file_has run.log "$passed_over" || fail "no word of what is passed over: $(cat run.log)"
+kill -TERM "$daemon"
+wait_end "$daemon"
+[[ $code == 0 ]] || fail "exit code $code"
+start_daemon
+wait_for "it is ready" answers /readyz 200
+file_has run.log "$passed_over" || fail "no word of what is passed over: $(cat run.log)"
 kill -TERM "$daemon"
 wait_end "$daemon"
 [[ $code == 0 ]] || fail "exit code $code"
