@@ -35,7 +35,7 @@ struct inhibition {
     bool is_open; /* to none: whatever rules are loaded with it */
     /* Where a severity stands for the label: */
     bool has_absence;   /* an alert without the label would be taken otherwise */
-    bool has_excluded;  /* and so would one with a word like one that is excluded */
+    bool has_words;     /* and so would one with another word for a severity that is named */
     const char *merged; /* `"page" and "critical"`, of its two sides; NULL: none */
 };
 
@@ -201,8 +201,7 @@ static void look_at_severities(struct inhibition *in, const struct matchers *mat
         if (!text_equals(m->label, "severity"))
             continue;
         in->has_absence = in->has_absence || turns_on_absence(m);
-        in->has_excluded =
-            in->has_excluded || m->sign == MATCHER_UNEQUAL || m->sign == MATCHER_NO_PATTERN;
+        in->has_words = true; /* there are several for each severity */
     }
 }
 
@@ -327,19 +326,20 @@ static const char *difference(const struct inhibition *in)
     static const char absence[] =
         "an alert without the label severity is a warning here, and has none in Alertmanager";
 
-    static const char excluded[] =
-        "a word of severity that it excludes stands for all that are the same severity here";
+    static const char words[] =
+        "a word of severity that it names stands for all that are the same severity here";
     const char *reasons[] = {
         in->is_open   ? open
         : in->is_held ? held
                       : NULL,
-        in->has_absence ? absence : NULL, in->has_excluded ? excluded : NULL,
+        in->has_absence ? absence : NULL,
         in->merged != NULL
             ? import_name(in->am->work,
                           "%s are the same severity here, and of the incidents that match its "
                           "source and its target none inhibits another",
                           in->merged)
-            : NULL};
+            : NULL,
+        in->has_words ? words : NULL};
     const char *all = NULL;
 
     for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++)

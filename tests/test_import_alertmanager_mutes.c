@@ -24,8 +24,13 @@ static const struct inhibit_row {
      "[cluster]}",
      "severity == CRITICAL && rule in [\"am-r\"]", "!(severity == CRITICAL) && rule in [\"am-r\"]",
      "[labels.cluster]",
-     "differs: inhibition inhibit-1: a word of severity that it excludes stands for all that are "
-     "the same severity"},
+     "differs: inhibition inhibit-1: a word of severity that it names stands for all that are the "
+     "same severity here"},
+    {"[alertname, cluster]",
+     "{source_matchers: ['severity=critical'], target_matchers: ['alertname=a'], equal: [cluster]}",
+     "severity == CRITICAL && rule in [\"am-r\"]",
+     "labels.alertname == \"a\" && rule in [\"am-r\"]", "[labels.cluster]",
+     "differs: inhibition inhibit-1: a word of severity that it names stands for all"},
     {"[alertname, cluster]",
      "{source_matchers: ['severity!=warning'], target_matchers: ['severity=info'], equal: "
      "[cluster]}",
@@ -53,7 +58,7 @@ static const struct inhibit_row {
      "the incidents that match its source and its target none inhibits another"},
     {"[alertname]", "{source_matchers: ['severity=error'], target_matchers: ['severity=error']}",
      "severity == MAJOR && rule in [\"am-r\"]", "severity == MAJOR && rule in [\"am-r\"]", "",
-     NULL},
+     "differs: inhibition inhibit-1: a word of severity that it names stands for all"},
     /* where all routes group by it, the label is compared */
     {"[alertname, severity]",
      "{source_matchers: ['severity=page'], target_matchers: ['severity=critical'], equal: "
@@ -81,7 +86,8 @@ static const struct inhibit_row {
      "severity]}",
      "{source_matchers: ['severity=critical'], target_matchers: ['severity=info']}",
      "severity == CRITICAL && rule in [\"am-r\", \"am-one\"]",
-     "severity == INFO && rule in [\"am-r\", \"am-one\"]", "", NULL},
+     "severity == INFO && rule in [\"am-r\", \"am-one\"]", "",
+     "differs: inhibition inhibit-1: a word of severity that it names stands for all"},
     {"[alertname]\n  routes:\n    - {receiver: one, match: {x: y}, group_by: [alertname, "
      "severity]}",
      "{source_matchers: ['alertname=a'], target_matchers: ['severity=bad'], equal: [severity]}",
