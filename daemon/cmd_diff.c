@@ -97,6 +97,7 @@ struct side {
     enum diff_side which;
     const char *name;
     struct rule_set *rules;
+    struct rules_read read; /* what they are made of */
     struct replay_input *input;
     struct engine *engine;
     bool is_finished;
@@ -150,6 +151,7 @@ static void on_passed(void *self, int64_t to_ms)
 static int load_rules(struct comparison *c, struct error *err)
 {
     const struct option_list *rules = &c->options.rules;
+    char note[DIFF_SIDES][SILENCES_NOTE_BYTES];
 
     if (rules->count == 0 || rules->count > 2) {
         error_set(err, "--rules is needed twice: the old rules, then the new ones (once with "
@@ -167,10 +169,17 @@ static int load_rules(struct comparison *c, struct error *err)
             one =
                 (struct option_list){.item = {rules->item[rules->count == 1 ? 0 : s]}, .count = 1};
         c->sides[s].name = is_configured ? c->options.config : one.item[0];
-        int rc = packs_load_configured(c->config, &one, &c->sides[s].rules, err);
+        struct side *side = &c->sides[s];
+        rules_read_begin(&side->read);
+        int rc = packs_load_configured(c->config, &one, &side->rules, err);
+        rules_read_end(&side->read);
         if (rc != 0)
             return packs_exit_code(rc);
+        replay_range_add_silences(&c->options.range, &side->rules, &side->read, note[s]);
     }
+    for (int s = 0; s < DIFF_SIDES && !c->options.quiet; s++)
+        if (note[s][0] != '\0' && (s == DIFF_OLD || strcmp(note[s], note[DIFF_OLD]) != 0))
+            fprintf(stderr, "note: %s\n", note[s]);
     return EXIT_OK;
 }
 
@@ -429,6 +438,7 @@ int cmd_diff(int argc, char **argv)
     for (int s = 0; s < DIFF_SIDES; s++) {
         replay_input_close(c.sides[s].input);
         rule_set_destroy(c.sides[s].rules);
+        rules_read_release(&c.sides[s].read);
     }
     incident_diff_destroy(c.diff);
     rules_past_release(&c.past);

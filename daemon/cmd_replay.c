@@ -119,6 +119,7 @@ struct replay {
     struct config *config;
     struct engine_config engine_config;
     struct rule_set *rules;
+    struct rules_read read; /* what they are made of */
     struct replay_input *input;
     struct rules_past past; /* settings of the run whose data directory has the marks */
     struct engine *engine;
@@ -238,6 +239,7 @@ static int prepare(struct replay *replay, struct error *err)
 {
     const struct replay_options *options = &replay->options;
     const char *marks = options->marks != NULL ? options->marks : options->range.data_dir;
+    char note[SILENCES_NOTE_BYTES];
     uint32_t speed = 0;
     int rc, code;
 
@@ -254,9 +256,14 @@ static int prepare(struct replay *replay, struct error *err)
     replay->is_paced = speed > 0;
     if (config_load(options->config, CONFIG_SECRETS_MAY_BE_ABSENT, &replay->config, err) != 0)
         return EXIT_CONFIG;
+    rules_read_begin(&replay->read);
     rc = packs_load_configured(replay->config, &options->rules, &replay->rules, err);
+    rules_read_end(&replay->read);
     if (rc != 0)
         return packs_exit_code(rc);
+    replay_range_add_silences(&options->range, &replay->rules, &replay->read, note);
+    if (note[0] != '\0')
+        fprintf(stderr, "note: %s\n", note);
     code = prepare_engine_config(replay, err);
     if (code != EXIT_OK)
         return code;
@@ -538,6 +545,7 @@ int cmd_replay(int argc, char **argv)
     replay_input_close(replay.input);
     rules_past_release(&replay.past);
     rule_set_destroy(replay.rules);
+    rules_read_release(&replay.read);
     config_destroy(replay.config);
     return code;
 }

@@ -134,6 +134,25 @@ int replay_range_open(const struct replay_range *range, const struct option_list
     return open_topics(range, config, &cut, command, like, out, err);
 }
 
+void replay_range_add_silences(const struct replay_range *range, struct rule_set **rules,
+                               struct rules_read *read, char note[SILENCES_NOTE_BYTES])
+{
+    struct range_config bounds = {.speed = 0};
+    struct error err;
+    char *text;
+
+    note[0] = '\0';
+    if (range->data_dir == NULL)
+        return;
+    text = silences_past_text(
+        range->data_dir,
+        read_bounds(range, &bounds, &err) == 0 && bounds.from.kind == RANGE_TIME ? bounds.from.value
+                                                                                 : INT64_MIN,
+        note);
+    silences_past_add(text, rules, read, note);
+    free(text);
+}
+
 void replay_range_say_empty(const struct replay_range *range, uint64_t records, FILE *to)
 {
     if (records == 0 && (range->from != NULL || range->to != NULL))

@@ -12,6 +12,8 @@
 #include "daemon/config.h"
 #include "daemon/options.h"
 #include "daemon/replay_input.h"
+#include "daemon/rules_kept.h"
+#include "daemon/silences_past.h"
 
 struct replay_range {
     struct option_list topics;
@@ -83,6 +85,13 @@ int replay_range_open(const struct replay_range *range, const struct option_list
                       const struct config *config, uint32_t speed, const char *command,
                       const struct replay_input *like, struct replay_input **out,
                       struct error *err);
+
+/* The silences that people made by hand in the run whose data directory is read, behind the rules,
+ * which were read as *read; none without a directory. `note`: what they lack of them, a sentence,
+ * or
+ * "". */
+void replay_range_add_silences(const struct replay_range *range, struct rule_set **rules,
+                               struct rules_read *read, char note[SILENCES_NOTE_BYTES]);
 
 /* A note where a stretch was asked for and `records`, what was read of it, is 0: an answer from
  * nothing may look like one from something. */

@@ -2,6 +2,7 @@
 #include "daemon/silences_past.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/text.h"
@@ -167,4 +168,46 @@ int silences_past_read(const char *dir, int64_t from_ms, struct silences_past *o
     }
     silences_release(&reading.list);
     return rc;
+}
+
+static void note_none(const struct error *why, char note[SILENCES_NOTE_BYTES])
+{
+    snprintf(note, SILENCES_NOTE_BYTES,
+             "silences made by hand do not count here, so what is said of who was told may be "
+             "wrong: %.800s",
+             why->text);
+}
+
+char *silences_past_text(const char *dir, int64_t from_ms, char note[SILENCES_NOTE_BYTES])
+{
+    char since[UNIT_TEXT_BYTES];
+    struct silences_past past;
+    struct error err = {""};
+
+    note[0] = '\0';
+    if (silences_past_read(dir, from_ms, &past, &err) != 0) {
+        note_none(&err, note);
+        return NULL;
+    }
+    if (past.left_out > 0)
+        snprintf(note, SILENCES_NOTE_BYTES,
+                 "%zu of the silences made by hand %s not count here, for a later one has the same "
+                 "id, or there are more than %d",
+                 past.left_out, past.left_out == 1 ? "does" : "do", SILENCES_MAX);
+    else if (past.since_ms > from_ms)
+        snprintf(note, SILENCES_NOTE_BYTES,
+                 "silences made by hand that ended before %s may not count here: they are not on "
+                 "record any more (intake.keep, intake.bytes.max)",
+                 unit_format_time(past.since_ms, since));
+    return past.text;
+}
+
+void silences_past_add(const char *text, struct rule_set **rules, struct rules_read *read,
+                       char note[SILENCES_NOTE_BYTES])
+{
+    struct error err = {""};
+
+    if (text != NULL && text[0] != '\0' &&
+        rules_kept_add(rules, read, SILENCES_FILE, text, &err) != 0)
+        note_none(&err, note);
 }

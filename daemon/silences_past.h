@@ -14,7 +14,11 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include "base/error.h"
+#include "daemon/rules_kept.h"
+
+enum { SILENCES_NOTE_BYTES = 1024 };
 
 struct silences_past {
     char *text;       /* of a rule file (daemon/silences.h), the caller's; "" for none */
@@ -27,5 +31,15 @@ struct silences_past {
  * writes it. Errors: a negative errno with a sentence. */
 int silences_past_read(const char *dir, int64_t from_ms, struct silences_past *out,
                        struct error *err);
+
+/* The text alone, with what it lacks of the silences in `note`: a sentence without its full stop,
+ * or
+ * "". The caller frees it; NULL: it cannot be had. */
+char *silences_past_text(const char *dir, int64_t from_ms, char note[SILENCES_NOTE_BYTES]);
+
+/* Such a text, which may be NULL, behind rules that were read as *read; `note` says so where they
+ * cannot be had together, and stays as it is else. */
+void silences_past_add(const char *text, struct rule_set **rules, struct rules_read *read,
+                       char note[SILENCES_NOTE_BYTES]);
 
 #endif

@@ -14,7 +14,6 @@
 #include "daemon/progress.h"
 #include "daemon/rules_kept.h"
 #include "daemon/rules_past.h"
-#include "daemon/silences.h"
 #include "daemon/silences_past.h"
 #include "daemon/terms_change.h"
 #include "daemon/units.h"
@@ -42,8 +41,9 @@ struct answering {
     uint64_t undated; /* engine_counters.undated of the last pass */
     struct config *config;
     struct rule_set *rules;
-    struct rules_read read; /* what the rules were read from */
-    char silences[1024];    /* what the answer lacks of those made by hand; "": nothing */
+    struct rules_read read;             /* what the rules were read from */
+    char silences[SILENCES_NOTE_BYTES]; /* what the answer lacks of those made by hand; "": nothing
+                                         */
     struct rules_past past; /* the sets that the daemon had, instead of `rules`; none: not known */
     char past_lacks[1100];  /* why they are not; "": nobody asked for them */
     struct engine_config engine_config;
@@ -164,48 +164,6 @@ static const char *directory_of(const struct answering *a)
     return a->run->marks != NULL && data_look_open(&look, a->run->marks, &ignored) == EXIT_OK
                ? a->run->marks
                : NULL;
-}
-
-/* What people silenced while the daemon ran, as it held then: a rule file, the caller's. NULL:
- * there is none, or it cannot be had. */
-static char *read_silences(struct answering *a, const char *dir)
-{
-    struct silences_past past;
-    struct error err = {""};
-
-    if (silences_past_read(dir, a->from_ms == INT64_MAX ? INT64_MIN : a->from_ms, &past, &err) !=
-        0) {
-        snprintf(a->silences, sizeof(a->silences),
-                 "silences made by hand do not count here, so what is said of who was told may be "
-                 "wrong: %.800s",
-                 err.text);
-        return NULL;
-    }
-    if (past.left_out > 0)
-        snprintf(a->silences, sizeof(a->silences),
-                 "%zu of the silences made by hand %s not count here, for a later one has the same "
-                 "id, or there are more than %d",
-                 past.left_out, past.left_out == 1 ? "does" : "do", SILENCES_MAX);
-    else if (past.since_ms > a->from_ms) {
-        char since[UNIT_TEXT_BYTES];
-        snprintf(a->silences, sizeof(a->silences),
-                 "silences made by hand that ended before %s may not count here: they are not on "
-                 "record any more (intake.keep, intake.bytes.max)",
-                 unit_format_time(past.since_ms, since));
-    }
-    return past.text;
-}
-
-static void add_silences(struct answering *a, const char *text)
-{
-    struct error err = {""};
-
-    if (text != NULL && text[0] != '\0' &&
-        rules_kept_add(&a->rules, &a->read, SILENCES_FILE, text, &err) != 0)
-        snprintf(a->silences, sizeof(a->silences),
-                 "silences made by hand do not count here, so what is said of who was told may be "
-                 "wrong: %.800s",
-                 err.text);
 }
 
 /* The rules that the run had, unless the question names others. */
@@ -358,10 +316,13 @@ static int prepare(struct answering *a, struct error *err)
     if (code != EXIT_OK)
         return code;
     dir = directory_of(a);
-    silences = dir != NULL ? read_silences(a, dir) : NULL;
+    silences =
+        dir != NULL
+            ? silences_past_text(dir, a->from_ms == INT64_MAX ? INT64_MIN : a->from_ms, a->silences)
+            : NULL;
     read_past(a, dir, silences);
     if (a->past.set.count == 0)
-        add_silences(a, silences);
+        silences_past_add(silences, &a->rules, &a->read, a->silences);
     else if (a->since_ms > 0)
         set_begin(a, now_ms); /* their windows may be longer */
     free(silences);

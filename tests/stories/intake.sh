@@ -134,6 +134,7 @@ file_has why '^it opened at .*; it was muted by silence by-hand-1 until ' || fai
 # A change of rules is tried on what was pushed as a replay reads it, also while more comes; without the
 # directory a note says what is not in the input.
 "$TOCSIN" replay --config tocsin.yaml --data data --incidents again --ledger off --quiet 2>err || fail "replay: code $?: $(cat err)"
+file_has again 'host=h8.*"muted_by":"silence by-hand-1"' || fail "a replay tells who a silence kept from being told: $(cat again err)"
 sed 's/first/second/' rules.yaml >second.yaml
 compare() { # CODE ARGUMENTS
     local want=$1 code=0
