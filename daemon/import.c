@@ -254,16 +254,9 @@ const char *import_rules_term(struct import_work *work, const char *words, uint3
 /* The engine's first line, without the place: that is one of our text. */
 static const char *refusal(struct import_work *work, const struct error *err)
 {
-    const char *end = strchr(err->text, '\n'), *at = err->text;
+    struct text sentence = import_text_sentence(err->text);
 
-    for (int colons = 0; colons < 3; colons++) {
-        const char *colon = strchr(at, ':');
-        if (colon == NULL || (end != NULL && colon > end))
-            break;
-        at = colon + 1;
-    }
-    at += *at == ' ';
-    return import_name(work, "%.*s", end != NULL ? (int)(end - at) : (int)strlen(at), at);
+    return import_name(work, "%.*s", (int)sentence.len, sentence.at);
 }
 
 bool import_is_taken(struct import_work *work, const char *text, size_t bytes, const char **why)

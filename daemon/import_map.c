@@ -8,6 +8,7 @@
 #include "rules/fields.h"
 #include "base/nearest.h"
 #include "rules/rule_reader.h"
+#include "rules/rule_set.h"
 #include "rules/yaml_reader.h"
 
 enum { MAP_ARENA_BYTES_MAX = 256 << 20, PREFIX_BYTES_MAX = 20 };
@@ -186,6 +187,15 @@ static void read_names(struct map_reading *reading, const struct yaml_node *map,
     }
 }
 
+static void read_logsource(struct map_reading *reading, const struct yaml_node *map)
+{
+    static const char *const keys[] = {"category", "product", "service"};
+
+    if (map == NULL || map->kind != YAML_MAP ||
+        rule_check_keys(map, keys, sizeof(keys) / sizeof(keys[0]), "a logsource", reading->diag))
+        read_names(reading, map, true, &reading->map->logsource);
+}
+
 static const char *read_word(struct map_reading *reading, const struct yaml_node *map,
                              const char *key)
 {
@@ -194,6 +204,44 @@ static const char *read_word(struct map_reading *reading, const struct yaml_node
     if (node == NULL || !is_kind(reading, node, YAML_SCALAR))
         return NULL;
     return kept(reading->map, node->text).at;
+}
+
+/* What is written here comes to stand in a rule under `key`; else its place would be that of each
+ * foreign rule which it spoils. */
+static void check_in_rule(struct map_reading *reading, const struct yaml_node *node,
+                          const char *key, const char *word)
+{
+    const bool is_by = strcmp(key, "by") == 0, is_where = strcmp(key, "where") == 0;
+    struct import_text text = {NULL, 0, 0};
+    struct error err = {""};
+
+    if (word == NULL)
+        return;
+    import_text_put(&text, "rules:\n  - id: r\n    window: 1m\n    when: count() >= 1\n"
+                           "    close: quiet(1m)\n    by: ");
+    import_text_put(&text, is_by ? word : "[tenant]");
+    import_text_put(&text, "\n    where: ");
+    import_text_quoted(&text, is_where ? word : "true", strlen(is_where ? word : "true"));
+    import_text_put(&text, "\n    incident:\n      title: t\n");
+    if (!is_by && !is_where) {
+        import_text_format(&text, "      %s: ", key);
+        import_text_quoted(&text, word, strlen(word));
+        import_text_put(&text, "\n");
+    }
+    if (rule_set_check("map", text.at, text.bytes, NULL, &err) != 0) {
+        struct text sentence = import_text_sentence(err.text);
+        diagnose(reading->diag, node->span, "%.*s", (int)sentence.len, sentence.at);
+    }
+    import_text_release(&text);
+}
+
+static const char *read_rule_word(struct map_reading *reading, const struct yaml_node *map,
+                                  const char *key)
+{
+    const char *word = read_word(reading, map, key);
+
+    check_in_rule(reading, yaml_node_find(map, key), key, word);
+    return word;
 }
 
 static void read_sources(struct map_reading *reading, const struct yaml_node *list)
@@ -213,7 +261,7 @@ static void read_sources(struct map_reading *reading, const struct yaml_node *li
             row->part[i] =
                 (struct text){word != NULL ? word : "", word != NULL ? (uint32_t)strlen(word) : 0};
         }
-        row->where = read_word(reading, node, "where");
+        row->where = read_rule_word(reading, node, "where");
         if (row->where == NULL || row->where[0] == '\0') {
             diagnose(reading->diag, node->span, "a source needs the key \"where\"");
             continue;
@@ -242,6 +290,8 @@ static void read_by(struct map_reading *reading, const struct yaml_node *list)
     }
     import_text_put(&text, "]");
     reading->map->by = import_text_take(&text, &reading->map->pool);
+    if (diagnostics_clean(reading->diag))
+        check_in_rule(reading, list, "by", reading->map->by);
 }
 
 static void read_placeholders(struct map_reading *reading, const struct yaml_node *map)
@@ -276,9 +326,9 @@ static void read_receivers(struct map_reading *reading, const struct yaml_node *
             !rule_check_keys(node, keys, 3, "a receiver", reading->diag))
             continue;
         row->name = kept(reading->map, node->key->text);
-        row->receiver.team = read_word(reading, node, "team");
-        row->receiver.tier = read_word(reading, node, "tier");
-        row->receiver.priority = read_word(reading, node, "priority");
+        row->receiver.team = read_rule_word(reading, node, "team");
+        row->receiver.tier = read_rule_word(reading, node, "tier");
+        row->receiver.priority = read_rule_word(reading, node, "priority");
         row->next = reading->map->receivers;
         reading->map->receivers = row;
     }
@@ -331,7 +381,7 @@ static void read_root(struct map_reading *reading, const struct yaml_node *root)
     read_case(reading, yaml_node_find(root, "case"));
     read_names(reading, yaml_node_find(root, "fields"), false, &reading->map->fields);
     read_names(reading, yaml_node_find(root, "labels"), false, &reading->map->labels);
-    read_names(reading, yaml_node_find(root, "logsource"), true, &reading->map->logsource);
+    read_logsource(reading, yaml_node_find(root, "logsource"));
     read_keywords(reading, yaml_node_find(root, "keywords"));
     read_sources(reading, yaml_node_find(root, "sources"));
     read_by(reading, yaml_node_find(root, "by"));

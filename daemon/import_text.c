@@ -186,6 +186,20 @@ void import_text_line(struct import_text *text, const char *from, size_t bytes)
     }
 }
 
+struct text import_text_sentence(const char *said)
+{
+    const char *end = said + strcspn(said, "\n"), *at = said;
+
+    for (int colons = 0; colons < 3; colons++) {
+        const char *colon = strchr(at, ':');
+        if (colon == NULL || colon > end)
+            break;
+        at = colon + 1;
+    }
+    at += *at == ' ';
+    return (struct text){at, (uint32_t)(end - at)};
+}
+
 const char *import_text_take(struct import_text *text, struct import_pool *pool)
 {
     const char *copy = import_pool_copy(pool, text->at != NULL ? text->at : "", text->bytes);

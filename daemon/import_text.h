@@ -46,6 +46,9 @@ void import_text_quoted(struct import_text *text, const char *from, size_t bytes
 /* The bytes on one line: runs of blanks, line ends and control characters become one blank. */
 void import_text_line(struct import_text *text, const char *from, size_t bytes);
 
+/* The first line of what a reader of rules says, without the place; what is given lives on. */
+struct text import_text_sentence(const char *said);
+
 /* A copy in the pool; the text is empty again, and what it held is freed. */
 const char *import_text_take(struct import_text *text, struct import_pool *pool);
 void import_text_release(struct import_text *text);

@@ -271,6 +271,15 @@ static void a_bad_map_is_refused_with_its_place(void **state)
         {"fields: {A: state}\n", "a field that holds text"},
         {"placeholders: {A: x}\n", "a list is wanted"},
         {"- a\n", "a map is wanted"},
+        /* What would spoil each rule that it comes to stand in. */
+        {"receivers: {net: {priority: 1}}\n",
+         "map.yml:1:29: a priority is P1, P2, P3, P4 or P5; did you mean P1?"},
+        {"receivers: {net: {team: x, priority: critical}}\n", "map.yml:1:38: a priority is P1"},
+        {"receivers:\n  net:\n    tier: \"a\\nb\"\n", "map.yml:3:12: tier is one line"},
+        {"sources: [{product: x, where: 'source = \"x\"'}]\n", "map.yml:1:32: write == to compare"},
+        {"by: [host, host]\n", "map.yml:1:5: by names host twice"},
+        {"logsource: {products: source}\n",
+         "map.yml:1:13: a logsource has no key \"products\"; did you mean \"product\"?"},
     };
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -370,14 +379,14 @@ static void what_the_engine_refuses_is_left_out_with_its_reason(void **state)
     (void)state;
     struct imported got;
 
-    /* The condition of a mapping file goes to the engine as it stands. */
+    /* The condition of a mapping file may be good, and never true beside that of the rule. */
     import_text_with(&got,
                      "title: T\nlogsource: {product: x}\ndetection: {s: {A: 1}, condition: s}\n",
-                     "sources: [{product: x, where: 'chek == 1'}]\n", true);
+                     "sources: [{product: x, where: 'labels.A == \"2\"'}]\n", true);
     assert_int_equal(got.result.entry_count, 0);
     assert_true(has_finding(&got,
                             "in.yml:1:1: left out: rule \"T\": this tocsin does not take what "
-                            "it would become: there is no field \"chek\""));
+                            "it would become: this can never be true beside"));
     assert_non_null(strstr(got.result.text, "\nrules: []\n"));
     assert_true(engine_takes(got.result.text));
     imported_release(&got);
@@ -559,7 +568,8 @@ static void one_bad_rule_among_many_is_left_out_alone(void **state)
                            "title: T%d\nlogsource: {product: %s}\ndetection: {s: {A: %d}, "
                            "condition: s}\n---\n",
                            i, i == 300 ? "bad" : "good", i);
-    import_text_with(&got, text.at, "sources: [{product: bad, where: 'chek == 1'}]\n", true);
+    import_text_with(&got, text.at, "sources: [{product: bad, where: 'labels.A == \"2\"'}]\n",
+                     true);
     assert_int_equal(got.result.entry_count, 599);
     assert_int_equal(got.result.finding_count, 1);
     assert_true(has_finding(&got, "in.yml:1201:1: left out: rule \"T300\""));
