@@ -184,13 +184,14 @@ static const struct rules_meant *rules_of_side(struct inhibition *in,
 /* ---- severities ---- */
 
 /* True when an alert without the label `severity`, which is a warning here and has an empty label
- * in Alertmanager, meets the matcher in one of the two and not in the other. */
+ * in Alertmanager, meets the matcher in one of the two and not in the other. A matcher that names
+ * the empty label is none here, and leaves the inhibition out. */
 static bool turns_on_absence(const struct matcher *m)
 {
     struct text word;
 
     for (uint32_t at = 0; matcher_word_next(m, &at, &word);)
-        if (word.len == 0 || severity_from_word(word) == SEVERITY_WARNING)
+        if (severity_from_word(word) == SEVERITY_WARNING)
             return true;
     return false;
 }

@@ -166,6 +166,8 @@ static void until_counts_to_its_end_wherever_it_is_read(void **state)
     (void)state;
     const int64_t third = 1767405600, tokyo = 1767394800; /* 2026-01-03T02:00Z, 2026-01-02T23:00Z */
     const struct row of_days[] = {{third - DAY, true}, {third, true}, {third + DAY, false}};
+    const int64_t last = 1767484799; /* 2026-01-03T23:59:59Z */
+    const struct row to_its_end[] = {{last - DAY, true}, {last, true}, {last + DAY, false}};
     const struct row with[] = {{tokyo - DAY, true}, {tokyo, true}, {tokyo + DAY, false}};
     const struct row without[] = {{tokyo - DAY, true}, {tokyo, false}, {tokyo + DAY, false}};
     const char *in_tokyo = WINDOW "    start: 2026-01-01T08:00\n    duration: 1h\n    timezone: "
@@ -175,6 +177,9 @@ static void until_counts_to_its_end_wherever_it_is_read(void **state)
     ASSERT_ROWS(WINDOW "    start: 2026-01-01T02:00\n    duration: 1h\n"
                        "    rrule: FREQ=DAILY;UNTIL=20260103\n",
                 of_days);
+    ASSERT_ROWS(WINDOW "    start: 2026-01-01T23:59:59\n    duration: 1h\n"
+                       "    rrule: FREQ=DAILY;UNTIL=20260103\n",
+                to_its_end);
     snprintf(text, sizeof(text), "%s20260102T230000Z\n", in_tokyo);
     ASSERT_ROWS(text, with);
     snprintf(text, sizeof(text), "%s20260102T225959Z\n", in_tokyo);

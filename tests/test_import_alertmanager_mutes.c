@@ -105,6 +105,8 @@ static const struct inhibit_row {
      NULL, NULL,
      "severity is no text here, and this cannot be compared with it: add it to group_by of all its "
      "routes"},
+    {"[alertname]", "{source_matchers: ['severity=~\"|info\"'], target_matchers: ['alertname=x']}",
+     NULL, NULL, NULL, "severity is no text here"},
     {"[alertname]", "{source_matchers: ['severity=~\"cr.*\"'], target_matchers: ['alertname=x']}",
      NULL, NULL, NULL, "severity is no text here"},
     /* labels that no incident carries */
@@ -339,6 +341,13 @@ static const struct interval_row {
      "ignored: key active_time_intervals: what lies outside of"},
     {"active_time_intervals: [x]",
      "time_intervals: [{location: UTC, weekdays: [monday]}, {location: Asia/Tokyo}]",
+     "ignored: key active_time_intervals: its intervals are in different zones"},
+    /* Without one it is UTC. */
+    {"active_time_intervals: [x]",
+     "time_intervals: [{location: Asia/Tokyo, weekdays: [monday]}, {weekdays: [tuesday]}]",
+     "ignored: key active_time_intervals: its intervals are in different zones"},
+    {"active_time_intervals: [x]",
+     "time_intervals: [{weekdays: [monday]}, {location: Asia/Tokyo, weekdays: [tuesday]}]",
      "ignored: key active_time_intervals: its intervals are in different zones"},
     {"active_time_intervals: [x]", "time_intervals: [{weekdays: [friday:monday]}]",
      "ignored: key active_time_intervals: its weekdays or times"},

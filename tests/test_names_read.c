@@ -2,7 +2,8 @@
  * Aim: who asks which rules and steps go by a name hears of each that does, however its condition
  * reads it. Method: conditions over labels.q, one for each place in which an instruction can have a
  * name, and some that do not read it; each as `where` of a rule, as `where` of a step and inside of
- * what a step sets. That there is no place beside them is seen by counting opcodes.
+ * what a step sets; and the other parts of a rule. That there is no place beside them is seen by
+ * counting opcodes.
  */
 #include "rules_support.h"
 #include <errno.h>
@@ -183,9 +184,46 @@ static void whoever_reads_a_name_is_found(void **state)
             fail_msg("no row has opcode %u", op);
 }
 
+/* Beside `where`. */
+static void each_part_of_a_rule_reads_names(void **state)
+{
+    static const struct {
+        const char *body, *close;
+        unsigned reads;
+    } parts[] = {
+        {"    by: [labels.q]\n" GOOD_WHERE GOOD_WINDOW GOOD_WHEN, "cleared()", NAME_IN_BY},
+        {"    by: [labels.r]\n" GOOD_WHERE GOOD_WINDOW GOOD_WHEN, "cleared()", 0},
+        {GOOD_WHERE GOOD_WINDOW GOOD_WHEN, "last(double(labels.q)) < 80.0", NAME_IN_CLOSE},
+        {GOOD_WHERE GOOD_WINDOW GOOD_WHEN, "last(value) > 1.0 && last(double(labels.q)) < 80.0",
+         NAME_IN_CLOSE},
+        {GOOD_WHERE GOOD_WINDOW GOOD_WHEN, "last(value) < 80.0", 0},
+        {"    sequence:\n      - {as: a, where: check == \"a\"}\n"
+         "      - {as: b, where: check.contains(labels.q)}\n    within: 1m\n",
+         "cleared()", NAME_IN_WHERE},
+        {"    by: [labels.q]\n    all:\n      - {as: a, where: labels.q == \"a\"}\n"
+         "      - {as: b, where: check == \"b\"}\n    within: 1m\n",
+         "last(value) < 3.0", NAME_IN_BY | NAME_IN_WHERE},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+        struct rule_set *set;
+        unsigned reads;
+        char text[1000];
+        snprintf(text, sizeof(text), HEAD "%s    incident: {title: t}\n    close: |\n      %s\n",
+                 parts[i].body, parts[i].close);
+        set = parse_good(text);
+        reads = rule_reads_name(set, 0, "labels.q");
+        rule_set_destroy(set);
+        if (reads != parts[i].reads)
+            fail_msg("%u instead of %u:\n%s", reads, parts[i].reads, text);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_part_of_a_rule_reads_names),
         cmocka_unit_test_setup_teardown(whoever_reads_a_name_is_found, host_begin, host_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
