@@ -17,24 +17,6 @@ static const char *const kind_names[EFFECT_KINDS] = {[EFFECT_BY] = "by",
                                                      [EFFECT_DROP] = "drop",
                                                      [EFFECT_DROP_EXPECT] = "drop, expect"};
 
-/* Of all forms of the rule; false: there was none in force. */
-static bool held_by(const struct rules_running *running, const char *rule_id, uint64_t *keys,
-                    uint64_t *open)
-{
-    bool is_there = false;
-
-    *keys = *open = 0;
-    for (size_t i = 0; i < running->count; i++) {
-        const struct engine_rule_counters *held = &running->rules[i].held;
-        if (strcmp(held->rule_id, rule_id) != 0)
-            continue;
-        is_there |= held->current;
-        *keys += held->keys;
-        *open += held->open;
-    }
-    return is_there;
-}
-
 /* A name that becomes another one, or, without one, what is dropped. */
 struct other_name {
     const char *name, *through;
@@ -65,36 +47,80 @@ static enum step_effect_kind kind_of(const struct rule_set *set, uint32_t index,
     return reads != 0 ? EFFECT_READS : EFFECT_KINDS;
 }
 
+/* What all forms of a rule hold. */
+struct held {
+    uint64_t keys, open;
+    bool is_known, is_there; /* the latter: one of them is in force */
+};
+
 struct finding {
     const struct rules_running *running, *next;
     const struct rule_set *set;
     struct arena *arena;
+    struct held *held; /* of the rules of `next`, once it was asked for */
+    uint8_t *kinds;    /* the same: of the name that is looked at; each costs two conditions */
 };
+
+static const struct held *held_by(const struct finding *finding, size_t rule)
+{
+    const struct rules_running *running = finding->running;
+    struct held *held = &finding->held[rule];
+
+    if (held->is_known)
+        return held;
+    held->is_known = true;
+    for (size_t i = 0; i < running->count; i++) {
+        const struct engine_rule_counters *form = &running->rules[i].held;
+        if (strcmp(form->rule_id, finding->next->rules[rule].held.rule_id) != 0)
+            continue;
+        held->is_there |= form->current;
+        held->keys += form->keys;
+        held->open += form->open;
+    }
+    return held;
+}
 
 static bool is_of_keys(enum step_effect_kind kind)
 {
     return kind == EFFECT_EXPECT || kind == EFFECT_DROP_EXPECT;
 }
 
-/* The rules to which it is of this kind. False: memory is short. */
-static bool find_rules(const struct finding *finding, const struct other_name *other,
-                       struct step_effect *effect)
+static bool has_effect_on(const struct finding *finding, size_t rule, enum step_effect_kind kind)
 {
-    const struct rules_running *running = finding->running, *next = finding->next;
-    const char **rules = arena_alloc_many(finding->arena, next->count + 1, sizeof(*rules));
-    uint64_t keys, open;
+    const struct held *held = held_by(finding, rule);
 
-    for (size_t i = 0; rules != NULL && i < next->count; i++) {
-        const char *id = next->rules[i].held.rule_id;
-        if (kind_of(finding->set, (uint32_t)i, other) != effect->kind ||
-            !held_by(running, id, &keys, &open) ||
-            (running->is_counted && (is_of_keys(effect->kind) ? keys : open) == 0))
+    return held->is_there &&
+           (!finding->running->is_counted || (is_of_keys(kind) ? held->keys : held->open) > 0);
+}
+
+/* Which rules have what to do with the name; *counts, of each kind. */
+static void find_kinds(const struct finding *finding, const struct other_name *other,
+                       size_t counts[EFFECT_KINDS + 1])
+{
+    memset(counts, 0, (EFFECT_KINDS + 1) * sizeof(*counts));
+    for (size_t i = 0; i < finding->next->count; i++) {
+        enum step_effect_kind kind = kind_of(finding->set, (uint32_t)i, other);
+        if (kind != EFFECT_KINDS && !has_effect_on(finding, i, kind))
+            kind = EFFECT_KINDS;
+        finding->kinds[i] = (uint8_t)kind;
+        counts[kind]++;
+    }
+}
+
+/* The `count` rules to which it is of this kind. False: memory is short. */
+static bool take_rules(const struct finding *finding, size_t count, struct step_effect *effect)
+{
+    const char **rules = arena_alloc_many(finding->arena, count, sizeof(*rules));
+
+    for (size_t i = 0; rules != NULL && effect->rule_count < count; i++) {
+        const char *id = finding->next->rules[i].held.rule_id;
+        if (finding->kinds[i] != effect->kind)
             continue;
         rules[effect->rule_count] = arena_copy(finding->arena, id, strlen(id));
         if (rules[effect->rule_count++] == NULL)
             return false;
-        effect->keys += keys;
-        effect->open += open;
+        effect->keys += finding->held[i].keys;
+        effect->open += finding->held[i].open;
     }
     effect->rules = rules;
     return rules != NULL;
@@ -104,21 +130,27 @@ static bool find_rules(const struct finding *finding, const struct other_name *o
 static bool find_effects(const struct finding *finding, const struct other_names *names,
                          size_t origin, struct step_effects *out)
 {
-    size_t count = 0;
+    size_t count = 0, counts[EFFECT_KINDS + 1];
 
     for (size_t n = 0; n < names->count; n++)
         count += names->at[n].origin == origin;
     out->at = arena_alloc_many(finding->arena, count * EFFECT_KINDS + 1, sizeof(*out->at));
-    for (size_t n = 0; out->at != NULL && n < names->count; n++)
-        for (int kind = 0; names->at[n].origin == origin && kind < EFFECT_KINDS; kind++) {
+    for (size_t n = 0; out->at != NULL && n < names->count; n++) {
+        if (names->at[n].origin != origin)
+            continue;
+        find_kinds(finding, &names->at[n], counts);
+        for (int kind = 0; kind < EFFECT_KINDS; kind++) {
             struct step_effect *effect = &out->at[out->count];
+            if (counts[kind] == 0)
+                continue;
             *effect = (struct step_effect){.name = names->at[n].name,
                                            .through = names->at[n].through,
                                            .kind = (enum step_effect_kind)kind};
-            if (!find_rules(finding, &names->at[n], effect))
+            if (!take_rules(finding, counts[kind], effect))
                 return false;
-            out->count += effect->rule_count > 0;
+            out->count++;
         }
+    }
     return out->at != NULL;
 }
 
@@ -221,11 +253,18 @@ static bool follow_names(const struct rule_set *of, struct arena *arena,
 bool step_effects_find(const struct rules_running *running, const struct rules_running *next,
                        const struct rule_set *set, struct arena *arena, struct preview_steps *steps)
 {
-    const struct finding finding = {running, next, set, arena};
+    const struct finding finding = {
+        .running = running,
+        .next = next,
+        .set = set,
+        .arena = arena,
+        .held = arena_alloc_many(arena, next->count + 1, sizeof(*finding.held)),
+        .kinds = arena_alloc_many(arena, next->count + 1, sizeof(*finding.kinds))};
     struct other_names names;
 
-    if (!follow_names(set, arena, steps, &names))
+    if (finding.held == NULL || finding.kinds == NULL || !follow_names(set, arena, steps, &names))
         return false;
+    memset(finding.held, 0, (next->count + 1) * sizeof(*finding.held));
     for (size_t i = 0; i < steps->count; i++)
         if (!is_unchanged(&steps->at[i]) &&
             !find_effects(&finding, &names, i, &steps->at[i].effects))
