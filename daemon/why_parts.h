@@ -12,7 +12,7 @@
  *   why_told.c     who is told of the incidents
  *   why_notes.c    notes, kept within a bound
  *   why_words.c    decisions in words
- *   why_verdict.c  the sentence at the end
+ *   why_verdict.c  the sentence at the end, why_verdict_event.c, why_verdict_key.c
  *   why_print.c    the answer as text and as JSON
  */
 #ifndef DAEMON_WHY_PARTS_H
@@ -487,7 +487,7 @@ char *why_words_made(const struct event *ev);
 char *why_words_tests(const struct explanation *explanation);
 char *why_words_change(const struct incident *incident);
 
-/* --- why_verdict.c -----------------------------------------------------------------------------
+/* --- why_verdict.c, and beside it what why_say.h has ---------------------------------------
  */
 
 void why_judge(struct why *why);
