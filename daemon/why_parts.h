@@ -487,8 +487,7 @@ char *why_words_made(const struct event *ev);
 char *why_words_tests(const struct explanation *explanation);
 char *why_words_change(const struct incident *incident);
 
-/* --- why_verdict.c, and beside it what why_say.h has ---------------------------------------
- */
+/* --- why_verdict.c (why_say.h) ----------------------------------------------------------- */
 
 void why_judge(struct why *why);
 
