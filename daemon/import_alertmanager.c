@@ -455,20 +455,44 @@ static void list_receiver(struct alertmanager *am, struct text name, const struc
         *place = (void *)node;
 }
 
+/* NULL: it has none. */
+static const struct yaml_node *receiver_name(const struct yaml_node *node)
+{
+    const struct yaml_node *name = node->kind == YAML_MAP ? yaml_node_find(node, "name") : NULL;
+
+    return name != NULL && name->kind == YAML_SCALAR ? name : NULL;
+}
+
+/* The mapping file has no such receiver, and one whose name is like it and which this file has not:
+ * it would be of no effect, without a word. */
+static const char *slip_in_map(struct alertmanager *am, struct text name)
+{
+    const char *near = import_map_receiver_near(am->work->input->map, name);
+
+    if (near == NULL ||
+        *import_index_at(&am->receivers, (struct text){near, (uint32_t)strlen(near)}) != NULL)
+        return "";
+    return import_name(
+        am->work, "; the mapping file has \"%.100s\", which is none: did you mean this one?", near);
+}
+
 static void find_receivers(struct alertmanager *am, const struct yaml_node *list)
 {
+    size_t asked = 0;
+
     if (list->kind != YAML_LIST) {
         import_ignore_key(am->work, list, "receivers are a list");
         return;
     }
-    for (const struct yaml_node *node = list->first; node != NULL; node = node->next) {
-        const struct yaml_node *name = node->kind == YAML_MAP ? yaml_node_find(node, "name") : NULL;
-        bool is_named = name != NULL && name->kind == YAML_SCALAR;
-        if (is_named)
-            list_receiver(am, name->text, node);
+    for (const struct yaml_node *node = list->first; node != NULL; node = node->next)
+        if (receiver_name(node) != NULL)
+            list_receiver(am, receiver_name(node)->text, node);
+    for (const struct yaml_node *node = list->first; node != NULL; node = node->next, asked++) {
+        const struct yaml_node *name = receiver_name(node);
         import_find(am->work, node->span, IMPORT_IGNORED,
-                    import_name(am->work, "receiver \"%.100s\"", is_named ? name->text.at : ""),
-                    "how people are told is set under `sinks` of tocsin's configuration");
+                    import_name(am->work, "receiver \"%.100s\"", name != NULL ? name->text.at : ""),
+                    "how people are told is set under `sinks` of tocsin's configuration%s",
+                    name != NULL && asked < IMPORT_HINTS_MAX ? slip_in_map(am, name->text) : "");
     }
 }
 

@@ -11,7 +11,7 @@
 #include "rules/rule_set.h"
 #include "rules/yaml_reader.h"
 
-enum { MAP_ARENA_BYTES_MAX = 256 << 20, PREFIX_BYTES_MAX = 20 };
+enum { MAP_ARENA_BYTES_MAX = 256 << 20, PREFIX_BYTES_MAX = 20, RECEIVERS_LOOKED_AT = 500 };
 
 struct name_row {
     struct text name;
@@ -497,12 +497,33 @@ const struct text *import_map_placeholder(const struct import_map *map, struct t
     return NULL;
 }
 
+static const struct receiver_row *receiver_find(const struct import_map *map, struct text name)
+{
+    const struct receiver_row *row = map->receivers;
+
+    while (row != NULL && !same(row->name, name))
+        row = row->next;
+    return row;
+}
+
 struct import_receiver import_map_receiver(const struct import_map *map, struct text name)
 {
-    for (const struct receiver_row *row = map->receivers; row != NULL; row = row->next)
-        if (same(row->name, name))
-            return row->receiver;
-    return (struct import_receiver){NULL, NULL, NULL};
+    const struct receiver_row *row = receiver_find(map, name);
+
+    return row != NULL ? row->receiver : (struct import_receiver){NULL, NULL, NULL};
+}
+
+const char *import_map_receiver_near(const struct import_map *map, struct text name)
+{
+    const char *known[RECEIVERS_LOOKED_AT];
+    size_t count = 0;
+
+    if (receiver_find(map, name) != NULL)
+        return NULL;
+    for (const struct receiver_row *row = map->receivers;
+         row != NULL && count < RECEIVERS_LOOKED_AT; row = row->next)
+        known[count++] = row->name.at;
+    return nearest_name(name, known, count);
 }
 
 const char *import_map_by(const struct import_map *map)

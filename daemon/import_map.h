@@ -73,6 +73,9 @@ const char *import_map_source(const struct import_map *map, struct text category
 const struct text *import_map_placeholder(const struct import_map *map, struct text name,
                                           uint32_t *count);
 struct import_receiver import_map_receiver(const struct import_map *map, struct text name);
+/* Of a receiver that the map does not have: the name that is most like it there, which may be a
+ * slip of it; NULL: none is near, or it has that receiver. Looks at the first 500. */
+const char *import_map_receiver_near(const struct import_map *map, struct text name);
 
 /* `by` of rules that stand alone, as a YAML list: "[tenant, host]". */
 const char *import_map_by(const struct import_map *map);

@@ -765,6 +765,39 @@ static void a_value_of_another_form_is_listed(void **state)
     }
 }
 
+/* A name of the mapping file that is like one of the file's, and is none. */
+static void a_receiver_that_is_misspelt_in_the_map_is_found(void **state)
+{
+    static const char in[] = "route: {receiver: net}\n"
+                             "receivers: [{name: net}, {name: mail}, {name: mails}]\n";
+    static const char config[] =
+        "how people are told is set under `sinks` of tocsin's configuration";
+    static const struct {
+        const char *map, *said; /* of net; "": nothing more */
+    } rows[] = {
+        {"receivers: {nett: {priority: P1}}\n",
+         "; the mapping file has \"nett\", which is none: did you mean this one?"},
+        {"receivers: {nett: {priority: P1}, net: {priority: P2}}\n", ""},
+        {"receivers: {somebody: {priority: P1}}\n", ""},
+        {"receivers: {mail: {priority: P1}}\n", ""},
+        {"", ""},
+    };
+    char wanted[300];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct imported got;
+        import_text_with(&got, in, rows[i].map[0] != '\0' ? rows[i].map : NULL, true);
+        snprintf(wanted, sizeof(wanted), "receiver \"net\": %s%s", config, rows[i].said);
+        assert_true(has_finding(&got, wanted));
+        snprintf(wanted, sizeof(wanted), "receiver \"net\": %s;", config);
+        assert_true(has_finding(&got, wanted) == (rows[i].said[0] != '\0'));
+        snprintf(wanted, sizeof(wanted), "receiver \"mails\": %s;", config);
+        assert_false(has_finding(&got, wanted));
+        imported_release(&got);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -785,6 +818,7 @@ int main(void)
         cmocka_unit_test(routes_to_nobody_are_muted),
         cmocka_unit_test(how_rarely_alerts_are_repeated_is_listed),
         cmocka_unit_test(many_routes_share_a_set),
+        cmocka_unit_test(a_receiver_that_is_misspelt_in_the_map_is_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
