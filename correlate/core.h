@@ -56,6 +56,8 @@
 #include "correlate/key.h"
 #include "correlate/lane_times.h"
 #include "correlate/mute_stage.h"
+#include "correlate/quota.h"
+#include "correlate/quota_tell.h"
 #include "correlate/rejoin.h"
 #include "correlate/rules_version.h"
 #include "correlate/step_size.h"
@@ -119,6 +121,7 @@ enum membership { PART_GONE, PART_MEMBER, PART_LEAVING };
 struct part_counts {
     uint64_t records, record_bytes, events, time_clamped, late, late_by_seal, capped, undated;
     uint64_t gaps, redelivered, rejected[REJECT_REASON_COUNT];
+    uint64_t told; /* events that tocsin made while it was read (quota_tell.h) */
 };
 
 /* How a partition stood between two records: reading can begin there again. */
@@ -129,6 +132,7 @@ struct part_stand {
     bool had_event, had_log_time;
     uint64_t records, gaps, redelivered, rejected; /* of this membership */
     struct part_counts counts;
+    struct quota_stand quota;
 };
 
 /* A record at which a process died, and whether a mark says so (crash.h). */
@@ -172,8 +176,9 @@ struct part {
     struct {
         int64_t max_c, last_kt;
         bool had_event, had_log_time;
-        uint32_t events, time_clamped, late, late_by_seal, capped, undated;
+        uint32_t events, time_clamped, late, late_by_seal, capped, undated, rejected, told;
     } before;
+    struct quota *quota; /* owned; NULL: nobody is limited */
     struct part_counts counts;
     struct part_stand stand;              /* as it was asked for last; Y */
     VECTOR_OF(struct part_crash) crashes; /* records that are refused unread; steady for a member */
@@ -201,8 +206,9 @@ struct part {
     _Atomic uint64_t proof_ns; /* newest proof that it stands at its end; 0: none */
     _Atomic uint64_t records, gaps, redelivered, rejected; /* of this membership (L1) */
     _Atomic int64_t lag;
-    _Atomic int state;       /* enum feed_state */
-    _Atomic uint64_t pauses; /* F7: memory is short, and others are behind */
+    _Atomic int state;          /* enum feed_state */
+    _Atomic uint32_t quota_cut; /* tenants that are over their quota now */
+    _Atomic uint64_t pauses;    /* F7: memory is short, and others are behind */
     _Atomic bool is_paused;
     struct clock_look clock;
     /* Written by the sequencer, membership by turns with the owner. */
@@ -479,6 +485,7 @@ struct engine {
     struct topic_config *topics;
     size_t topic_count;
     struct topic_config any_topic;
+    struct quota_rows quota_rows;
 
     _Atomic bool snapshot_asked;
     _Atomic uint64_t walk_asked;             /* counts requests to go through all keys */

@@ -340,6 +340,7 @@ int engine_create(const struct engine_config *config, struct source *source, str
     away_load(engine);
     crash_load(engine);
     pthread_mutex_init(&engine->rules_lock, NULL);
+    quota_rows_init(&engine->quota_rows);
     engine->first_set = rules;
     atomic_init(&engine->rule_sets, 1);
     const struct engine_terms terms = engine_terms_of(config);
@@ -560,6 +561,8 @@ void engine_destroy(struct engine *engine)
         free(engine->parts[p]->name);
         free(engine->parts[p]->crashes.at);
         rejoin_forget(&engine->parts[p]->rejoin);
+        quota_destroy(engine->parts[p]->quota);
+        quota_stand_release(&engine->parts[p]->stand.quota);
         free(engine->parts[p]);
     }
     for (size_t i = 0; i < engine->old_ranks.count; i++)
@@ -576,6 +579,7 @@ void engine_destroy(struct engine *engine)
     free(engine->merge.at);
     rules_retire_release(engine);
     pthread_mutex_destroy(&engine->rules_lock);
+    quota_rows_release(&engine->quota_rows);
     wish_drop(engine, atomic_load_explicit(&engine->switch_request, memory_order_relaxed));
     free(engine->topics);
     free(engine->alert_lanes);

@@ -105,6 +105,19 @@ struct engine_acted {
     bool was_open;    /* false: no such incident was open, and nothing came of it */
 };
 
+/* The quota of a tenant and a partition, at the event that was refused first, or from which on none
+ * was for a minute. */
+struct engine_quota_word {
+    const char *tenant; /* as it is shown */
+    const char *topic;
+    int32_t partition;
+    int64_t offset; /* of the event's record */
+    int64_t at_ms;  /* effective time */
+    bool is_cut;
+    uint64_t refused; /* since it began to be cut */
+    uint32_t events, burst;
+};
+
 /* What the engine reports; called by the thread that holds the incident role,
  * one call at a time, in the order of the incident log. */
 struct engine_listener {
@@ -149,10 +162,14 @@ struct engine_listener {
      * borrowed. Thread: sequencer role; no step is under way, and none begins before it returns.
      * NULL: there is none. */
     void (*image)(void *self, const struct engine_image *image);
-    /* A record was refused: for the quarantine log. `payload` is borrowed. Called
-     * by ingest threads, several at once. May be NULL. */
+    /* A record was refused: for the quarantine log. `at` is the byte; of an event that is over its
+     * tenant's quota, REJECT_QUOTA, which event of the record. `payload` is borrowed. Called by
+     * ingest threads, several at once. May be NULL. */
     void (*rejected)(void *self, const char *topic, int32_t partition, const struct record *record,
                      enum reject_reason reason, uint32_t at, const char *why);
+    /* A tenant begins or ceases to be cut on a partition (semantics L7); not of what a run before
+     * has told. Borrowed. As rejected(), which is called for each event that is refused. */
+    void (*quota)(void *self, const struct engine_quota_word *word);
     /* Told of every decision (correlate/trace.h); the engine has one worker then. NULL: nobody
      * asks, and nothing is paid for it. */
     const struct engine_trace *trace;
@@ -174,6 +191,20 @@ enum { ENGINE_TOUCH_BYTES = 8 * 96 };
 /* Alerts have numbers of 20 bits in each of 256 lanes, and inside a round the bound is passed. */
 #define ALERTS_MAX_MOST 200000000
 
+/* How much a tenant may send on one partition (correlate/quota.h): so many events a second of
+ * effective time, and `burst` at once, at least 1. No events: it is not limited. */
+struct quota_tenant {
+    const char *tenant;
+    uint32_t events, burst;
+};
+
+struct quota_config {
+    uint32_t events, burst;             /* of each tenant without a row of its own [none] */
+    uint32_t tenants_max;               /* that are counted apart, besides those with a row */
+    const struct quota_tenant *tenants; /* each name once */
+    size_t tenant_count;
+};
+
 /* How records are read, which ingest goes by (semantics T1, T2). Those of a run are in its
  * configuration; a recovery knows those of the runs before it as well (X5). */
 struct engine_inputs {
@@ -181,6 +212,7 @@ struct engine_inputs {
     int64_t past_ms, future_ms, behind_ms; /* P, F, B */
     const struct topic_config *topics;     /* `topic` NULL is the row for all others */
     size_t topic_count;
+    struct quota_config quotas;
 };
 
 /* How a run goes on after another one (semantics C7): its records are read again from where they
@@ -253,6 +285,7 @@ struct engine_config {
 
     const struct topic_config *topics; /* `topic` NULL is the row for all others */
     size_t topic_count;
+    struct quota_config quotas;       /* borrowed, as the rows above */
     const char *const *sink_names;    /* ops are made for each of these */
     const uint8_t *sink_priority_max; /* enum priority: less urgent ones are not sent; NONE = all */
     size_t sink_count;
@@ -395,9 +428,12 @@ struct engine_counters {
     uint64_t bins_bytes, state_bytes;  /* taken from the system */
     uint64_t table_bytes, touch_bytes; /* the same, as last added up; touches pass from stage D to
                                           stage R */
-    uint64_t paused;    /* partitions that are not read now because memory is short */
-    uint64_t pauses;    /* times that one began not to be */
-    uint64_t rule_sets; /* in force, or still gone by */
+    uint64_t paused;       /* partitions that are not read now because memory is short */
+    uint64_t pauses;       /* times that one began not to be */
+    uint64_t rule_sets;    /* in force, or still gone by */
+    uint64_t quota_cut;    /* tenants that are cut now, once for each partition */
+    uint64_t quota_shared; /* events of tenants for whom there was no bucket of their own, of what
+                              was read since this start */
 };
 void engine_counters(const struct engine *engine, struct engine_counters *out);
 
@@ -453,6 +489,17 @@ struct engine_enrich_counters {
 };
 size_t engine_enrich_counters(const struct engine *engine, struct engine_enrich_counters *out,
                               size_t max);
+
+/* How many events of a tenant were refused because of its quota, of what was read since this start.
+ * Those that were cut first have a row each, the rest share one, whose name is "(others)". In the
+ * order of their names. */
+enum { ENGINE_TENANT_BYTES = 64, ENGINE_QUOTA_ROWS = 256 };
+struct engine_quota_counters {
+    char tenant[ENGINE_TENANT_BYTES];
+    uint64_t refused;
+};
+size_t engine_quota_counters(const struct engine *engine, struct engine_quota_counters *out,
+                             size_t max);
 
 struct engine_part_counters {
     const char *topic;

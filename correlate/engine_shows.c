@@ -49,6 +49,19 @@ int64_t engine_begin(const struct engine *engine)
 /* --- counters -----------------------------------------------------------------------------------
  */
 
+static uint64_t quota_cut_sum(const struct engine *engine)
+{
+    /* C, acquire end: the parts below the count are set up. */
+    unsigned total = atomic_load_explicit(&engine->part_count, memory_order_acquire);
+    uint64_t sum = 0;
+
+    for (unsigned i = 1; i < total; i++)
+        if (atomic_load_explicit(&engine->parts[i]->membership, memory_order_relaxed) ==
+            PART_MEMBER)
+            sum += atomic_load_explicit(&engine->parts[i]->quota_cut, memory_order_relaxed);
+    return sum;
+}
+
 void engine_counters(const struct engine *engine, struct engine_counters *out)
 {
     struct tally sum;
@@ -94,6 +107,8 @@ void engine_counters(const struct engine *engine, struct engine_counters *out)
     out->unmatched = sum.unmatched;
     out->routed = sum.routed;
     out->dropped = sum.dropped;
+    out->quota_cut = quota_cut_sum(engine);
+    out->quota_shared = atomic_load_explicit(&engine->quota_rows.shared, memory_order_relaxed);
     out->enrich_errors = sum.enrich_errors;
     out->touches = sum.touches;
     out->correlated = sum.correlated;

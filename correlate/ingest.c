@@ -282,6 +282,14 @@ static void trace_received(const struct engine *engine, const struct part *part,
         trace->received(trace->self, &receipt);
 }
 
+/* The record has put an event into the bin of this epoch. */
+static inline void bin_note(struct worker *worker, struct part *part, int64_t epoch, int64_t offset)
+{
+    low_note(part, epoch, offset);
+    if (epoch > atomic_load_explicit(&worker->highest_bin, memory_order_relaxed))
+        atomic_store_explicit(&worker->highest_bin, epoch, memory_order_relaxed);
+}
+
 static void bin_event(struct worker *worker, struct part *part, const struct record *record,
                       uint32_t sub, const struct event_draft *draft, int64_t kt, int64_t et,
                       int64_t epoch, uint8_t flags)
@@ -311,9 +319,7 @@ static void bin_event(struct worker *worker, struct part *part, const struct rec
         .flags = flags};
     if (engine->listener.trace != NULL && (flags & EVENT_BY_HAND) == 0)
         trace_received(engine, part, ev, kt);
-    low_note(part, epoch, record->offset);
-    if (epoch > atomic_load_explicit(&worker->highest_bin, memory_order_relaxed))
-        atomic_store_explicit(&worker->highest_bin, epoch, memory_order_relaxed);
+    bin_note(worker, part, epoch, record->offset);
 }
 
 static void event_count(struct worker *worker, uint8_t flags)
@@ -447,6 +453,36 @@ static bool act_run(struct worker *worker, struct part *part, const struct recor
     return true;
 }
 
+/* Where the tenant is limited: is the event to go on? What is told instead of it is in the bin. */
+static bool is_within_quota(struct worker *worker, struct part *part, const struct record *record,
+                            uint32_t sub, const struct decode_result *decoded, int64_t et,
+                            int64_t epoch)
+{
+    const struct quota_place place = {.record = record,
+                                      .sub = sub,
+                                      .et_ms = et,
+                                      .epoch = epoch,
+                                      .is_one_of_many = decoded->draft_count > 1};
+
+    if (quota_admits(worker, part, &place, &decoded->drafts[sub]))
+        return true;
+    bin_note(worker, part, epoch, record->offset);
+    return false;
+}
+
+/* Behind the last event of a record: is somebody cut no longer? */
+static void quota_look(struct worker *worker, struct part *part, const struct record *record,
+                       int64_t et)
+{
+    const struct quota_place place = {
+        .record = record, .et_ms = et, .epoch = epoch_of(worker, et), .is_one_of_many = false};
+
+    if (et < part->quota->quiet_due_ms)
+        return;
+    quota_look_quiet(worker, part, &place);
+    bin_note(worker, part, place.epoch, record->offset);
+}
+
 static const struct decode_result crashed = {.reason = REJECT_CRASH,
                                              .why = "tocsin died twice at this record"};
 
@@ -454,7 +490,7 @@ static const struct decode_result crashed = {.reason = REJECT_CRASH,
 static bool record_run(struct worker *worker, struct part *part, const struct record *record)
 {
     uint32_t sub = 0;
-    int64_t kt;
+    int64_t kt, et = INT64_MIN;
 
     worker_at(worker, part->id, record->offset);
     if (!part->held) {
@@ -476,6 +512,8 @@ static bool record_run(struct worker *worker, struct part *part, const struct re
             return true;
         }
         record_begin(part);
+        if (part->quota != NULL)
+            quota_record(part->quota);
     }
     if (record->act != NULL && !crash_is_at(part, record->offset))
         return act_run(worker, part, record);
@@ -512,12 +550,18 @@ static bool record_run(struct worker *worker, struct part *part, const struct re
             int64_t epoch = epoch_of(worker, t.et);
             if (!is_in_reach(worker, part, sub, kt, &t, epoch))
                 return false;
+            et = t.et;
+            if (part->quota != NULL &&
+                !is_within_quota(worker, part, record, sub, decoded, t.et, epoch))
+                continue;
             if (epoch >= part->again_epoch)
                 bin_event(worker, part, record, sub, draft, kt, t.et, epoch, t.flags);
             event_count(worker, t.flags);
             if (decoded->draft_count > 1) /* else nothing is held behind it */
                 record_note(part, t.flags);
         }
+        if (part->quota != NULL && et != INT64_MIN)
+            quota_look(worker, part, record, et);
     }
     part->held = false;
     record_pass(worker, part, record);
@@ -704,7 +748,9 @@ static void part_look_leaving(struct worker *worker, struct part *part)
 static void stand_take(struct part *part)
 {
     struct part_stand *stand = &part->stand;
+    struct quota_stand quota = stand->quota; /* its room */
 
+    quota_stand(part->quota, part->held, &quota);
     *stand = (struct part_stand){.offset = part->next_offset,
                                  .max_c = part->max_c,
                                  .sealed = part->sealed,
@@ -716,7 +762,8 @@ static void stand_take(struct part *part)
                                  .gaps = tally_get(&part->gaps),
                                  .redelivered = tally_get(&part->redelivered),
                                  .rejected = tally_get(&part->rejected),
-                                 .counts = part->counts};
+                                 .counts = part->counts,
+                                 .quota = quota};
     if (!part->held)
         return;
     stand->max_c = part->before.max_c;
@@ -729,6 +776,9 @@ static void stand_take(struct part *part)
     stand->counts.late_by_seal -= part->before.late_by_seal;
     stand->counts.capped -= part->before.capped;
     stand->counts.undated -= part->before.undated;
+    stand->rejected -= part->before.rejected;
+    stand->counts.rejected[REJECT_QUOTA] -= part->before.rejected;
+    stand->counts.told -= part->before.told;
 }
 
 static void stands_give(struct worker *worker, unsigned count)

@@ -86,6 +86,9 @@ static void part_read_as(const struct engine *engine, struct part *part,
     part->past_ms = engine->config.past_ms;
     part->future_ms = engine->config.future_ms;
     part->behind_ms = engine->config.behind_ms;
+    quota_set(&part->quota, inputs != NULL ? &inputs->quotas : &engine->config.quotas,
+              engine->config.seed);
+    quota_cut_note(part);
     if (inputs == NULL)
         return;
     part->past_ms = inputs->past_ms;
@@ -305,8 +308,11 @@ static void part_join(struct engine *engine, struct feed *feed)
     part->proof_used = 0;
     part->records_at_seal = 0;
     marks_find(engine, part);
-    if (!goes_on)
+    if (!goes_on) {
         part->next_offset = feed->start_offset;
+        quota_destroy(part->quota); /* of its life before */
+        part->quota = NULL;
+    }
     part->first_offset = part->next_offset;
     part_read_first(engine, part);
     /* G is the largest L of what is read, by now or from a mark on; topics that are only configured

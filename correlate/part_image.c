@@ -24,6 +24,7 @@ static void counts_put(struct image_out *out, const struct part_counts *counts)
     image_put_u64(out, counts->redelivered);
     for (int r = 0; r < REJECT_REASON_COUNT; r++)
         image_put_u64(out, counts->rejected[r]);
+    image_put_u64(out, counts->told);
 }
 
 static void stand_put(struct image_out *out, const struct part *part)
@@ -43,6 +44,7 @@ static void stand_put(struct image_out *out, const struct part *part)
     /* relaxed: reports. */
     image_put_i64(out, atomic_load_explicit(&part->start_offset, memory_order_relaxed));
     image_put_i64(out, atomic_load_explicit(&part->first_ms, memory_order_relaxed));
+    quota_save(&stand->quota, out);
 }
 
 void parts_save(const struct engine *engine, struct image_out *out)
@@ -82,6 +84,7 @@ static void counts_take(struct image_in *in, struct part_counts *counts)
     counts->redelivered = image_take_u64(in);
     for (int r = 0; r < REJECT_REASON_COUNT; r++)
         counts->rejected[r] = image_take_u64(in);
+    counts->told = in->version >= 6 ? image_take_u64(in) : 0;
 }
 
 static void stand_take(struct image_in *in, struct part *part)
@@ -110,6 +113,8 @@ static void stand_take(struct image_in *in, struct part *part)
     atomic_store_explicit(&part->read_offset, part->next_offset, memory_order_relaxed);
     atomic_store_explicit(&part->seen_offset, part->next_offset, memory_order_relaxed);
     atomic_store_explicit(&part->low_offset, part->next_offset, memory_order_relaxed);
+    if (in->version >= 6)
+        quota_load(&part->quota, in);
 }
 
 /* What was counted while it was read is somebody's again. */
@@ -128,6 +133,8 @@ static void counts_tell(struct worker *worker, const struct part_counts *counts)
     tally_add(&tally->undated, counts->undated);
     tally_add(&tally->gaps, counts->gaps);
     tally_add(&tally->redelivered, counts->redelivered);
+    tally_add(&tally->derived, counts->told);
+    tally_add(&tally->binned, counts->told);
     for (int r = 0; r < REJECT_REASON_COUNT; r++) {
         tally_add(&tally->rejected[r], counts->rejected[r]);
         tally_add(&tally->events, counts->rejected[r]);

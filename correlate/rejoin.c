@@ -29,13 +29,15 @@ void rejoin_forget(struct rejoin *rejoin)
     memset(rejoin, 0, sizeof(*rejoin));
 }
 
+/* What tocsin said itself is in no record: in its place stands an event that was refused, and has
+ * counted. */
 static void note_slot(const struct bin_slot *slot, unsigned worker_count, const struct part *part,
                       struct rejoin *rejoin)
 {
     for (unsigned w = 0; w < worker_count; w++)
         for (const struct event_chunk *c = slot->worker[w].first; c != NULL; c = c->next)
             for (uint32_t i = 0; i < c->count; i++)
-                if (c->event[i].part == part->id)
+                if (c->event[i].part == part->id && (c->event[i].flags & EVENT_DERIVED) == 0)
                     vector_add(&rejoin->unread) =
                         (struct event_place){c->event[i].offset, c->event[i].sub};
 }

@@ -29,9 +29,10 @@
  *   4  until it was known what had been pushed: nothing is by what is read from these, until its
  * next event, and no spell is known in which nobody could push; and until a lane
  *      could be taken at several moments: each is one stretch
+ *   5  until tenants had quotas: nobody was counted, and nobody is cut
  */
 enum {
-    SNAPSHOT_VERSION = 5,
+    SNAPSHOT_VERSION = 6,
     SNAPSHOT_VERSION_OLDEST = 3,
 };
 

@@ -183,7 +183,7 @@ static const size_t brought[] = {
     offsetof(struct tally, events),       offsetof(struct tally, binned),
     offsetof(struct tally, time_clamped), offsetof(struct tally, late),
     offsetof(struct tally, late_by_seal), offsetof(struct tally, capped),
-    offsetof(struct tally, undated)};
+    offsetof(struct tally, undated),      offsetof(struct tally, derived)};
 
 /* But for what was counted while records were read: that comes with their partitions. */
 static void tallies_take(struct engine *engine, struct image_in *in)

@@ -484,7 +484,8 @@ static int print_list(const struct replay *replay, struct error *err)
 static int report(struct replay *replay, struct error *err)
 {
     enum { PARTS_MAX = 65536 };
-    struct ledger ledger = {.gaps_expected = false};
+    struct engine_quota_counters quotas[ENGINE_QUOTA_ROWS];
+    struct ledger ledger = {.gaps_expected = false, .quotas = quotas};
     struct error difference = {{0}};
     int code = EXIT_OK;
 
@@ -495,6 +496,7 @@ static int report(struct replay *replay, struct error *err)
     }
     engine_counters(replay->engine, &ledger.engine);
     ledger.part_count = engine_part_counters(replay->engine, ledger.parts, PARTS_MAX);
+    ledger.quota_count = engine_quota_counters(replay->engine, quotas, ENGINE_QUOTA_ROWS);
     for (size_t i = 0; i < replay->engine_config.topic_count; i++)
         ledger.gaps_expected |= replay->engine_config.topics[i].gaps_expected;
     if (replay->list != NULL)

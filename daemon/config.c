@@ -39,6 +39,7 @@ static const char *kind_name(enum config_kind kind)
         [CONFIG_PAIRS] = "map of text",
         [CONFIG_TOPICS] = "list",
         [CONFIG_SINKS] = "list",
+        [CONFIG_QUOTAS] = "list",
         [CONFIG_BROKERS] = "host:port,...",
     };
     return names[kind];
@@ -385,6 +386,12 @@ static void walk_key(const struct walk *walk, const struct config_key *key, cons
             walk_item(walk, key->path, i, &sinks->item[i]);
         return;
     }
+    case CONFIG_QUOTAS: {
+        const struct config_quotas *quotas = at;
+        for (size_t i = 0; i < quotas->count; i++)
+            walk_item(walk, key->path, i, &quotas->item[i]);
+        return;
+    }
     case CONFIG_TEXTS: {
         const struct config_texts *texts = at;
         for (size_t i = 0; i < texts->count; i++) {
@@ -467,6 +474,13 @@ static bool value_equal(const struct config_key *key, const void *a, const void 
         bool equal = left->count == right->count;
         for (size_t i = 0; equal && i < left->count; i++)
             equal = keys_equal("sinks[].", &left->item[i], &right->item[i]);
+        return equal;
+    }
+    case CONFIG_QUOTAS: {
+        const struct config_quotas *left = at_a, *right = at_b;
+        bool equal = left->count == right->count;
+        for (size_t i = 0; equal && i < left->count; i++)
+            equal = keys_equal("quotas.tenants[].", &left->item[i], &right->item[i]);
         return equal;
     }
     case CONFIG_TEXTS: {
@@ -558,6 +572,36 @@ struct engine_terms config_terms(const struct config *config)
                                  .flap_stop = (unsigned)config->engine.flap_stop};
 }
 
+static uint32_t burst_of(int64_t burst, int64_t events)
+{
+    enum { SECONDS = 10 };
+
+    return (uint32_t)(burst > 0 ? burst : events > 0 ? SECONDS * events : 1);
+}
+
+/* False when memory is short. */
+static bool fill_quotas(struct config *config, struct quota_config *to)
+{
+    size_t count = config->quotas.tenants.count;
+    struct quota_tenant *rows = arena_alloc_many(config->arena, count + 1, sizeof(*rows));
+
+    if (rows == NULL)
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        const struct config_quota *from = &config->quotas.tenants.item[i];
+        rows[i] = (struct quota_tenant){from->tenant, (uint32_t)from->events,
+                                        burst_of(from->burst, from->events)};
+    }
+    *to = (struct quota_config){
+        .events = (uint32_t)config->quotas.events,
+        .burst = burst_of(config->quotas.burst, config->quotas.events),
+        .tenants_max = (uint32_t)config->quotas.tracked_max,
+        .tenants = rows,
+        .tenant_count = count,
+    };
+    return true;
+}
+
 int config_fill_engine(struct config *config, struct engine_config *engine)
 {
     size_t topic_count = config->input.topics.count, sink_count = config->sinks.count;
@@ -567,7 +611,7 @@ int config_fill_engine(struct config *config, struct engine_config *engine)
     uint8_t *priorities = arena_alloc_many(config->arena, sink_count + 1, sizeof(*priorities));
 
     if (topics == NULL || names == NULL || priorities == NULL ||
-        !config_read_topic_defaults(config, &other))
+        !config_read_topic_defaults(config, &other) || !fill_quotas(config, &engine->quotas))
         return -ENOMEM;
     for (size_t i = 0; i <= topic_count; i++) {
         /* The last row is that of topics which no key names: those of a recording. */

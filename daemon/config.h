@@ -42,6 +42,7 @@ enum config_kind {
     CONFIG_PAIRS,    /* struct config_pairs: a map of free names */
     CONFIG_TOPICS,   /* struct config_topics: rows "input.topics[].x" */
     CONFIG_SINKS,    /* struct config_sinks: rows "sinks[].x" */
+    CONFIG_QUOTAS,   /* struct config_quotas: rows "quotas.tenants[].x" */
 };
 
 struct config_texts {
@@ -78,6 +79,11 @@ struct config_sink {
     struct config_pairs options;
 };
 
+struct config_quota {
+    const char *tenant;
+    int64_t events, burst; /* a second; 0: no limit, and ten seconds' worth */
+};
+
 enum { INPUT_ASSIGN, INPUT_GROUP };
 
 struct config {
@@ -105,6 +111,13 @@ struct config {
         int64_t take, alerts_max, expire_ms;
         int64_t flap_window_ms, flap_start, flap_stop;
     } engine;
+    struct {
+        int64_t events, burst, tracked_max; /* as of a tenant */
+        struct config_quotas {
+            struct config_quota *item;
+            size_t count;
+        } tenants;
+    } quotas;
     struct config_texts rules; /* paths, ready to be opened */
     struct config_sinks {
         struct config_sink *item;

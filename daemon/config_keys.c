@@ -7,6 +7,7 @@
 #define AT(field) offsetof(struct config, field)
 #define TOPIC(field) offsetof(struct config_topic, field)
 #define SINK(field) offsetof(struct config_sink, field)
+#define QUOTA(field) offsetof(struct config_quota, field)
 
 enum { DAY_MS = 86400000 };
 
@@ -87,6 +88,26 @@ static const struct config_key keys[] = {
      "Changes within the window that begin flapping.", 2, 64, NULL, true},
     {"engine.flap.stop", CONFIG_COUNT, AT(engine.flap_stop), "2",
      "Changes within the window at which flapping ends.", 0, 63, NULL, true},
+
+    {"quotas.events", CONFIG_COUNT, AT(quotas.events), "0",
+     "Events a second, in effective time, that each tenant may send on each partition; what is "
+     "over it is rejected, but for clears. 0: no limit.",
+     0, 10000000, NULL, false},
+    {"quotas.burst", CONFIG_COUNT, AT(quotas.burst), "0",
+     "Events that a tenant may send at once; 0: what it may in ten seconds.", 0, 1000000000, NULL,
+     false},
+    {"quotas.tracked.max", CONFIG_COUNT, AT(quotas.tracked_max), "10000",
+     "Tenants that are counted apart on a partition, besides those that are named; beyond it "
+     "further ones share one quota.",
+     1, 1000000, NULL, false},
+    {"quotas.tenants", CONFIG_QUOTAS, AT(quotas.tenants), "", "Tenants with quotas of their own.",
+     0, 0, NULL, false},
+    {"quotas.tenants[].tenant", CONFIG_TEXT, QUOTA(tenant), NULL, "Name of the tenant.", 0, 0, NULL,
+     false},
+    {"quotas.tenants[].events", CONFIG_COUNT, QUOTA(events), NULL,
+     "As `quotas.events`, for this one.", 0, 10000000, NULL, false},
+    {"quotas.tenants[].burst", CONFIG_COUNT, QUOTA(burst), "0", "As `quotas.burst`.", 0, 1000000000,
+     NULL, false},
 
     {"memory.budget", CONFIG_SIZE, AT(memory.budget), "0",
      "Memory that the daemon may take, at least 128MiB; 0: 3/4 of the limit of its cgroup, or of "

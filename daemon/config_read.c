@@ -354,6 +354,46 @@ static void read_sinks(struct config_reader *reader, const struct yaml_node *lis
     }
 }
 
+/* The settings of a run stand in its data directory a line each. */
+static bool is_one_line(const char *text)
+{
+    for (; *text != '\0'; text++)
+        if ((unsigned char)*text < 0x20 || *text == 0x7f)
+            return false;
+    return true;
+}
+
+static void read_quotas(struct config_reader *reader, const struct yaml_node *list)
+{
+    struct config_quotas *quotas = &reader->config->quotas.tenants;
+    struct config_quota *items = list_alloc(reader, list, "quotas.tenants", sizeof(*items));
+
+    if (items == NULL)
+        return;
+    quotas->item = items;
+    quotas->count = 0;
+    for (const struct yaml_node *node = list->first; node != NULL; node = node->next) {
+        struct config_quota *quota = &items[quotas->count];
+        quota->tenant = "";
+        if (!require_kind(reader, node, YAML_MAP, "quotas.tenants[]") ||
+            !config_read_defaults(reader, "quotas.tenants[].", quota))
+            continue;
+        config_read_map(reader, node, "quotas.tenants[].", quota);
+        require_keys(reader, node, "quotas.tenants[].");
+        if (!is_one_line(quota->tenant))
+            diagnose(reader->diag, yaml_node_find(node, "tenant")->span,
+                     "the name of a tenant has no control characters");
+        if (strcmp(quota->tenant, "@tocsin") == 0)
+            diagnose(reader->diag, yaml_node_find(node, "tenant")->span,
+                     "what tocsin says of itself is not limited");
+        for (size_t i = 0; i < quotas->count; i++)
+            if (strcmp(items[i].tenant, quota->tenant) == 0 && quota->tenant[0] != '\0')
+                diagnose(reader->diag, node->span, "the tenant '%.80s' is listed twice",
+                         quota->tenant);
+        quotas->count++;
+    }
+}
+
 /* A word of its own is a list of one, as on a command line. */
 static void *texts_alloc(struct config_reader *reader, const struct yaml_node *node,
                          const struct config_key *key, size_t bytes)
@@ -406,6 +446,9 @@ static void read_value(struct config_reader *reader, const struct config_key *ke
         return;
     case CONFIG_SINKS:
         read_sinks(reader, node);
+        return;
+    case CONFIG_QUOTAS:
+        read_quotas(reader, node);
         return;
     case CONFIG_TEXTS:
         read_texts(reader, node, key, at);
@@ -514,6 +557,7 @@ static bool read_default(struct config_reader *reader, const struct config_key *
     }
     case CONFIG_PAIRS:
     case CONFIG_SINKS:
+    case CONFIG_QUOTAS:
         return true; /* empty, as the memory is */
     default:
         /* Defaults are ours; a test walks all rows. */

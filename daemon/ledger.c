@@ -162,6 +162,21 @@ void ledger_print_text(const struct ledger *ledger, FILE *to)
                 i == 0 ? "partitions" : "", part->topic, part->partition, part->start_offset,
                 part->read_offset, part->records, part->rejected, part->gaps);
     }
+    for (size_t i = 0; i < ledger->quota_count; i++)
+        fprintf(to, "%-10s %s rejected_quota %" PRIu64 "\n", i == 0 ? "tenants" : "",
+                ledger->quotas[i].tenant, ledger->quotas[i].refused);
+}
+
+/* Returns owned; NULL when memory is short. */
+static json_t *tenants_json(const struct ledger *ledger)
+{
+    json_t *tenants = json_array();
+
+    for (size_t i = 0; i < ledger->quota_count; i++)
+        json_array_append_new(tenants,
+                              json_pack("{s:s,s:I}", "tenant", ledger->quotas[i].tenant,
+                                        "rejected_quota", (json_int_t)ledger->quotas[i].refused));
+    return tenants;
 }
 
 bool ledger_print_json(const struct ledger *ledger, FILE *to)
@@ -186,5 +201,7 @@ bool ledger_print_json(const struct ledger *ledger, FILE *to)
                       "rejected", (json_int_t)part->rejected, "gaps", (json_int_t)part->gaps));
     }
     json_object_set_new(root, "partitions", parts); /* stolen */
+    if (ledger->quota_count > 0)
+        json_object_set_new(root, "tenants", tenants_json(ledger));
     return json_print(root, JSON_INDENT(2), to);
 }

@@ -19,6 +19,8 @@ struct ledger {
     struct engine_counters engine;
     struct engine_part_counters *parts; /* borrowed */
     size_t part_count;
+    const struct engine_quota_counters *quotas; /* borrowed */
+    size_t quota_count;
     bool gaps_expected; /* of some topic: L1 cannot tell its holes from losses */
 };
 

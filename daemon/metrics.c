@@ -25,6 +25,7 @@ enum metric_scope {
     REASON,
     RULE,
     MUTE,
+    TENANT,
     PART,
     SINK,
     KAFKA,
@@ -51,6 +52,7 @@ struct metric {
 #define E(field) ENGINE, U64, offsetof(struct engine_counters, field)
 #define R(field) RULE, U64, offsetof(struct engine_rule_counters, field)
 #define MU(field) MUTE, U64, offsetof(struct engine_mute_counters, field)
+#define T(field) TENANT, U64, offsetof(struct engine_quota_counters, field)
 #define P(type, field) PART, type, offsetof(struct engine_part_counters, field)
 #define S(type, field) SINK, type, offsetof(struct sink_counters, field)
 #define K(field) KAFKA, U64, offsetof(struct kafka_counters, field)
@@ -86,7 +88,14 @@ static const struct metric rows[] = {
     {"tocsin_events_derived_total", COUNTER, E(derived), "Events that tocsin made itself."},
     {"tocsin_events_rejected_total", COUNTER, REASON, U64,
      offsetof(struct engine_counters, rejected),
-     "Records refused, by reason; the quarantine log has them."},
+     "Records refused, by reason; the quarantine log has them. Events over a quota, reason quota, "
+     "which it has not."},
+    {"tocsin_quota_rejected_total", COUNTER, T(refused),
+     "Events over the quota of this tenant, of what was read since the start."},
+    {"tocsin_quota_tenants_cut", GAUGE, E(quota_cut),
+     "Tenants that are over their quota now, once for each partition."},
+    {"tocsin_quota_shared_total", COUNTER, E(quota_shared),
+     "Events of tenants beyond quotas.tracked.max, who share one quota, since the start."},
     {"tocsin_events_waiting", GAUGE, E(in_bins), "Events decoded and in no closed epoch yet."},
     {"tocsin_events_duplicate_total", COUNTER, E(duplicate), "Events folded into a known alert."},
     {"tocsin_events_unmatched_total", COUNTER, E(unmatched), "Events that no rule asked for."},
@@ -421,10 +430,11 @@ bool metrics_init(struct metrics *metrics)
     memset(metrics, 0, sizeof(*metrics));
     metrics->rules = calloc(METRICS_RULES_MAX, sizeof(*metrics->rules));
     metrics->mutes = calloc(MUTES_MAX, sizeof(*metrics->mutes));
+    metrics->quotas = calloc(ENGINE_QUOTA_ROWS, sizeof(*metrics->quotas));
     metrics->parts = calloc(METRICS_PARTS_MAX, sizeof(*metrics->parts));
     metrics->sinks = calloc(METRICS_SINKS_MAX, sizeof(*metrics->sinks));
     if (metrics->rules != NULL && metrics->mutes != NULL && metrics->parts != NULL &&
-        metrics->sinks != NULL)
+        metrics->sinks != NULL && metrics->quotas != NULL)
         return true;
     metrics_release(metrics);
     return false;
@@ -434,10 +444,12 @@ void metrics_release(struct metrics *metrics)
 {
     free(metrics->rules);
     free(metrics->mutes);
+    free(metrics->quotas);
     free(metrics->parts);
     free(metrics->sinks);
     metrics->rules = NULL;
     metrics->mutes = NULL;
+    metrics->quotas = NULL;
     metrics->parts = NULL;
     metrics->sinks = NULL;
 }
@@ -629,6 +641,16 @@ static void put_mutes(FILE *to, const struct metric *row, const struct metrics *
     }
 }
 
+static void put_quotas(FILE *to, const struct metric *row, const struct metrics *metrics)
+{
+    for (size_t i = 0; i < metrics->quota_count; i++) {
+        fputs(row->name, to);
+        put_label(to, "tenant", metrics->quotas[i].tenant, true);
+        fputc('}', to);
+        put_value(to, row, &metrics->quotas[i], 0);
+    }
+}
+
 static void put_parts(FILE *to, const struct metric *row, const struct metrics *metrics)
 {
     for (size_t i = 0; i < metrics->part_count; i++) {
@@ -700,6 +722,9 @@ void metrics_render(const struct metrics *metrics, FILE *to)
         case MUTE:
             put_mutes(to, row, metrics);
             break;
+        case TENANT:
+            put_quotas(to, row, metrics);
+            break;
         case PART:
             put_parts(to, row, metrics);
             break;
@@ -737,9 +762,9 @@ void metrics_render(const struct metrics *metrics, FILE *to)
 void metrics_print_reference(FILE *to)
 {
     static const char *const labels[] = {
-        [REASON] = "reason",   [RULE] = "rule",       [PART] = "topic, partition",
-        [MUTE] = "kind, mute", [SINK] = "sink, type", [LOG_LINES] = "level",
-        [BUILD] = "version",
+        [REASON] = "reason",   [RULE] = "rule",     [PART] = "topic, partition",
+        [MUTE] = "kind, mute", [TENANT] = "tenant", [SINK] = "sink, type",
+        [LOG_LINES] = "level", [BUILD] = "version",
     };
 
     fprintf(to, "| metric | kind | labels | meaning |\n| --- | --- | --- | --- |\n");

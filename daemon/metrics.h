@@ -42,6 +42,8 @@ struct metrics {
     size_t mute_count;
     struct engine_part_counters *parts; /* owned, METRICS_PARTS_MAX long */
     size_t part_count;
+    struct engine_quota_counters *quotas; /* owned, ENGINE_QUOTA_ROWS long */
+    size_t quota_count;
     struct sink_counters *sinks; /* owned, METRICS_SINKS_MAX long */
     size_t sink_count;
     struct kafka_counters kafka;

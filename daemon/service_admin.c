@@ -105,6 +105,7 @@ static void write_metrics(void *self, FILE *to)
     metrics.rule_count = engine_rule_counters(service->engine, metrics.rules, METRICS_RULES_MAX);
     metrics_sum_forms(&metrics);
     metrics.mute_count = engine_mute_counters(service->engine, metrics.mutes, MUTES_MAX);
+    metrics.quota_count = engine_quota_counters(service->engine, metrics.quotas, ENGINE_QUOTA_ROWS);
     metrics.part_count = engine_part_counters(service->engine, metrics.parts, METRICS_PARTS_MAX);
     kafka_source_counters(service->kafka, &metrics.kafka);
     metrics_read_process(&metrics.process);

@@ -219,6 +219,8 @@ static void on_rejected(void *self, const char *topic, int32_t partition,
 {
     struct service *service = self;
 
+    if (reason == REJECT_QUOTA) /* nothing is wrong with the record, and of these there are many */
+        return;
     log_event(LOG_WARNING, "record_rejected", log_text("topic", topic),
               log_text("reason", reject_reason_name(reason)), log_text("why", why),
               log_number("partition", partition), log_number("offset", record->offset),
@@ -227,13 +229,30 @@ static void on_rejected(void *self, const char *topic, int32_t partition,
         quarantine_add(service->quarantine, topic, partition, record, reason, at, why);
 }
 
+static void on_quota(void *self, const struct engine_quota_word *word)
+{
+    (void)self;
+    if (word->is_cut)
+        log_event(LOG_WARNING, "tenant_over_quota", log_text("tenant", word->tenant),
+                  log_text("topic", word->topic), log_number("partition", word->partition),
+                  log_number("offset", word->offset), log_number("events_per_second", word->events),
+                  log_number("burst", word->burst),
+                  log_text("next", "what is over it is rejected and counted, but for clears"));
+    else
+        log_event(LOG_INFO, "tenant_within_quota", log_text("tenant", word->tenant),
+                  log_text("topic", word->topic), log_number("partition", word->partition),
+                  log_number("offset", word->offset),
+                  log_number("rejected", (int64_t)word->refused));
+}
+
 struct engine_listener service_listener(struct service *service)
 {
     struct engine_listener listener = {.self = service,
                                        .incident = on_incident,
                                        .op = on_op,
                                        .switched = on_switched,
-                                       .rejected = on_rejected};
+                                       .rejected = on_rejected,
+                                       .quota = on_quota};
 
     if (service->marks != NULL || service->durable != NULL)
         listener.mark = on_mark;

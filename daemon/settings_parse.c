@@ -4,9 +4,11 @@
  * The text is our own, from a file that is known by its hash: a line that cannot be read is one of
  * a version that is not known, and says nothing.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/slab.h"
+#include "correlate/quota.h"
 #include "daemon/settings_text.h"
 #include "daemon/units.h"
 
@@ -111,6 +113,51 @@ static bool take_topic(char *line, struct topic_config *to)
     return unit_parse_duration(disorder, &to->disorder_ms, &err) == 0;
 }
 
+/* ---- quotas ---- */
+
+#define QUOTA_LINE "quotas"
+
+static uint8_t digit_of(char c)
+{
+    return (uint8_t)(c >= 'a' ? c - 'a' + 10 : c - '0');
+}
+
+/* In its place: a name as it was before add_name(). */
+static void name_restore(char *name)
+{
+    char *to = name;
+
+    for (const char *from = name; *from != '\0'; from++) {
+        if (from[0] != '%' || from[1] == '\0' || from[2] == '\0') {
+            *to++ = *from;
+            continue;
+        }
+        *to++ = (char)(digit_of(from[1]) << 4 | digit_of(from[2]));
+        from += 2;
+    }
+    *to = '\0';
+}
+
+/* ": events N, burst N[, tracked N]" and " NAME: events N, burst N", behind the first word. */
+static void take_quota(char *line, struct quota_config *quotas, struct quota_tenant *tenants)
+{
+    char *name = line[0] == ' ' ? line + 1 : NULL, *rest = strstr(line, ": events ");
+    unsigned events, burst, tracked = 0;
+
+    if (rest == NULL ||
+        sscanf(rest, ": events %u, burst %u, tracked %u", &events, &burst, &tracked) < 2)
+        return;
+    *rest = '\0';
+    if (name == NULL) {
+        quotas->events = events;
+        quotas->burst = burst;
+        quotas->tenants_max = tracked;
+        return;
+    }
+    name_restore(name);
+    tenants[quotas->tenant_count++] = (struct quota_tenant){name, events, burst};
+}
+
 void settings_inputs(const char *text, const struct engine_config *now, struct settings_inputs *out)
 {
     const size_t bytes = strlen(text) + 1;
@@ -121,12 +168,14 @@ void settings_inputs(const char *text, const struct engine_config *now, struct s
     out->text = memory_alloc(bytes);
     memcpy(out->text, text, bytes);
     out->topics = memory_alloc(lines * sizeof(*out->topics));
+    out->tenants = memory_alloc(lines * sizeof(*out->tenants));
     out->inputs = (struct engine_inputs){
         .value = mark_input_value(hash128(text, bytes - 1, 0)),
         .past_ms = now->past_ms,
         .future_ms = now->future_ms,
         .behind_ms = now->behind_ms,
         .topics = out->topics,
+        .quotas.tenants = out->tenants,
     };
     take_duration(text, "engine.past", &out->inputs.past_ms);
     take_duration(text, "engine.future", &out->inputs.future_ms);
@@ -137,12 +186,15 @@ void settings_inputs(const char *text, const struct engine_config *now, struct s
         if (strncmp(line, TOPIC_LINE, strlen(TOPIC_LINE)) == 0 &&
             take_topic(line + strlen(TOPIC_LINE), &out->topics[out->inputs.topic_count]))
             out->inputs.topic_count++;
+        if (strncmp(line, QUOTA_LINE, strlen(QUOTA_LINE)) == 0)
+            take_quota(line + strlen(QUOTA_LINE), &out->inputs.quotas, out->tenants);
     }
 }
 
 void settings_inputs_release(struct settings_inputs *inputs)
 {
     free(inputs->topics);
+    free(inputs->tenants);
     free(inputs->text);
     *inputs = (struct settings_inputs){.text = NULL};
 }
@@ -172,7 +224,8 @@ bool settings_read_alike(const struct engine_inputs *a, const struct engine_inpu
 {
     const struct topic_config *x = row_of(a, topic), *y = row_of(b, topic);
 
-    if (a->past_ms != b->past_ms || a->future_ms != b->future_ms || a->behind_ms != b->behind_ms)
+    if (a->past_ms != b->past_ms || a->future_ms != b->future_ms || a->behind_ms != b->behind_ms ||
+        !quota_equal(&a->quotas, &b->quotas))
         return false;
     if (topic[0] == '@') /* what is pushed is read as it is written */
         return true;

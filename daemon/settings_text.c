@@ -10,6 +10,7 @@
 #include <string.h>
 #include "base/incident.h"
 #include "base/vector.h"
+#include "correlate/quota.h"
 #include "daemon/units.h"
 
 struct lines {
@@ -69,6 +70,31 @@ static void add_terms(struct lines *to, const struct engine_terms *terms)
     add(to, "engine.flap.start %u\nengine.flap.stop %u\n", terms->flap_start, terms->flap_stop);
 }
 
+/* Their keys end by a colon, so a name has none; nor the sign that stands for it. */
+static void add_name(struct lines *to, const char *name)
+{
+    for (; *name != '\0'; name++)
+        if (*name == ':' || *name == '%')
+            add(to, "%%%02x", (unsigned)*name);
+        else
+            add(to, "%c", *name);
+}
+
+/* Where nobody is limited nothing is said, as by a version that knew no quotas. */
+static void add_quotas(struct lines *to, const struct quota_config *quotas)
+{
+    if (!quota_is_wanted(quotas))
+        return;
+    add(to, "quotas: events %" PRIu32 ", burst %" PRIu32 ", tracked %" PRIu32 "\n", quotas->events,
+        quotas->burst, quotas->tenants_max);
+    for (size_t i = 0; i < quotas->tenant_count; i++) {
+        add(to, "quotas ");
+        add_name(to, quotas->tenants[i].tenant);
+        add(to, ": events %" PRIu32 ", burst %" PRIu32 "\n", quotas->tenants[i].events,
+            quotas->tenants[i].burst);
+    }
+}
+
 char *settings_text(const struct engine_config *engine)
 {
     const struct engine_terms terms = engine_terms_of(engine);
@@ -89,6 +115,7 @@ char *settings_text(const struct engine_config *engine)
             unit_format_duration(topic->disorder_ms, disorder), answer(topic->log_append_time),
             topic->tenant != NULL ? topic->tenant : "", answer(topic->tenant_fixed));
     }
+    add_quotas(&to, &engine->quotas);
     for (size_t i = 0; i < engine->sink_count; i++)
         add(&to, "sinks %s: priority %s\n", engine->sink_names[i],
             limit_name(engine->sink_priority_max != NULL ? engine->sink_priority_max[i]

@@ -5,8 +5,8 @@
  * configured one from then on (semantics X5). How what changed takes effect:
  *
  *   sinks                             from the end of what was told on
- *   topics, engine.past, .future and  from the next record of each partition on, by marks
- *   .behind                           (MARK_INPUT)
+ *   topics, quotas, engine.past,      from the next record of each partition on, by marks
+ *   .future and .behind               (MARK_INPUT)
  *   engine.expire, .flap, .alerts     with a switch, as another rule set does
  *   engine.round, a topic that was    never: the grid on which everything lies, and what a recovery
  *   read, the order of sinks          has to read and to tell again
@@ -47,6 +47,7 @@ void settings_terms(const char *text, struct engine_terms *terms);
 struct settings_inputs {
     struct engine_inputs inputs;
     struct topic_config *topics;
+    struct quota_tenant *tenants;
     char *text; /* that they stand in */
 };
 void settings_inputs(const char *text, const struct engine_config *now,

@@ -194,8 +194,16 @@ static void find_rejected(void *self, const char *topic, int32_t partition,
     look_at_offset(why, topic, partition, record->offset);
     if (!is_place(why, topic, partition, record->offset) || why->rejected != NULL)
         return;
+    if (reason == REJECT_QUOTA && why->question.sub >= 0 && why->question.sub != (int64_t)at)
+        return; /* another event of the record */
     why->found = true;
-    why->place = (struct why_place){why_topic(why, topic), partition, record->offset, 0};
+    why->place = (struct why_place){why_topic(why, topic), partition, record->offset,
+                                    reason == REJECT_QUOTA ? (uint16_t)at : 0};
+    if (reason == REJECT_QUOTA) {
+        why->rejected = why_format("event %u of the record was rejected (%s): %s", (unsigned)at,
+                                   reject_reason_name(reason), reject_why);
+        return;
+    }
     why->rejected = why_format("the record was rejected (%s): at byte %u: %s",
                                reject_reason_name(reason), (unsigned)at, reject_why);
 }

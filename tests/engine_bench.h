@@ -97,6 +97,7 @@ struct bench {
                         int64_t at_ms);
     struct rule_set *(*rules_before)(void *bench, size_t index, struct engine_terms *terms);
     void (*on_image)(void *bench, const struct engine_image *image);
+    void (*on_quota)(void *bench, const struct engine_quota_word *word);
     const struct bench_image *image; /* NULL: it begins from nothing */
     bool refuses;                    /* every third op, as a full outbox does */
     _Atomic bool is_over; /* whoever waits for the end by the clock has it go on meanwhile */
@@ -544,6 +545,7 @@ static inline void bench_start(struct bench *bench)
                                        .switched = bench->on_switched,
                                        .rules_before = bench->rules_before,
                                        .image = bench->on_image,
+                                       .quota = bench->on_quota,
                                        .trace = bench->trace};
     static uint64_t runs;
 

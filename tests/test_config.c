@@ -118,6 +118,12 @@ static void a_full_file_reaches_the_engine_and_the_outbox(void **state)
               "  workers: 3\n"
               "  flap: {window: 5m}\n"
               "  flap.start: 8\n"
+              "quotas:\n"
+              "  events: 100\n"
+              "  tracked: {max: 500}\n"
+              "  tenants:\n"
+              "    - {tenant: acme, events: 2000, burst: 3000}\n"
+              "    - {tenant: own, events: 0}\n"
               "rules: [mine.yaml, /etc/more/]\n"
               "sinks:\n"
               "  - {name: hook, type: webhook, priority: P2,\n"
@@ -142,6 +148,14 @@ static void a_full_file_reaches_the_engine_and_the_outbox(void **state)
     assert_string_equal(engine.topics[1].topic, "logs");
     assert_true(engine.topics[1].log_append_time && engine.topics[1].gaps_expected);
     assert_int_equal(engine.topics[1].disorder_ms, 500);
+    assert_int_equal(engine.quotas.events, 100);
+    assert_int_equal(engine.quotas.burst, 1000); /* ten seconds' worth */
+    assert_int_equal(engine.quotas.tenants_max, 500);
+    assert_int_equal(engine.quotas.tenant_count, 2);
+    assert_string_equal(engine.quotas.tenants[0].tenant, "acme");
+    assert_int_equal(engine.quotas.tenants[0].events, 2000);
+    assert_int_equal(engine.quotas.tenants[0].burst, 3000);
+    assert_int_equal(engine.quotas.tenants[1].events, 0);
     assert_int_equal(engine.sink_count, 1);
     assert_string_equal(engine.sink_names[0], "hook");
     assert_int_equal(engine.sink_priority_max[0], PRIORITY_P2);
@@ -211,6 +225,19 @@ static void every_mistake_is_told_with_its_place(void **state)
          "t.yaml:3:7: 'topic' is missing here\n        - format: auto\n          ^"},
         {"input:\n  topics:\n    - topic: a\n    - topic: a\n",
          "t.yaml:4:7: the topic 'a' is listed twice\n        - topic: a\n          ^"},
+        {"quotas:\n  tenants:\n    - {tenant: a, events: 1}\n    - {tenant: a, events: 2}\n",
+         "t.yaml:4:7: the tenant 'a' is listed twice\n"
+         "        - {tenant: a, events: 2}\n          ^"},
+        {"quotas:\n  tenants:\n    - {tenant: a}\n", "t.yaml:3:7: 'events' is missing here\n"
+                                                     "        - {tenant: a}\n          ^"},
+        {"quotas:\n  tenants:\n    - {tenant: \"@tocsin\", events: 1}\n",
+         "t.yaml:3:17: what tocsin says of itself is not limited\n"
+         "        - {tenant: \"@tocsin\", events: 1}\n                    ^~~~~~~"},
+        {"quotas:\n  tenants:\n    - {tenant: \"a\\tb\", events: 1}\n",
+         "t.yaml:3:17: the name of a tenant has no control characters\n"
+         "        - {tenant: \"a\\tb\", events: 1}\n                    ^~~~"},
+        {"quotas:\n  event: 10\n", "t.yaml:2:3: there is no key 'event' here; did you mean "
+                                   "'events'?\n      event: 10\n      ^~~~~"},
         {"admin:\n  listen: somewhere\n", "t.yaml:2:11: admin.listen: 'somewhere' is not an "
                                           "address: write it like 127.0.0.1:9099, or "
                                           "off\n      listen: somewhere\n              ^~~~~~~~~"},

@@ -1,11 +1,11 @@
 /*
- * Aim (C12): a run goes on from an image of the two versions before this one's, and refuses others
- * by their number. Version 4 was taken before it was known what had been pushed, and has each lane
- * as of one moment. Version 3 was taken besides before forms of one rule shared keys: each slot has
- * the keys that it had. Method: live runs in which reloads give one rule forms whose keys cannot be
- * compared, so that each slot is a family of its own, as all were then; of the image's bytes that
- * is taken out which came later, and what is told from there on is held against the run that was
- * not broken off.
+ * Aim (C12): a run goes on from an image of the versions before this one's, and refuses others by
+ * their number. Version 5 was taken before tenants had quotas. Version 4 was taken before it was
+ * known what had been pushed, and has each lane as of one moment. Version 3 was taken besides
+ * before forms of one rule shared keys: each slot has the keys that it had. Method: live runs in
+ * which reloads give one rule forms whose keys cannot be compared, so that each slot is a family of
+ * its own, as all were then; of the image's bytes that is taken out which came later, and what is
+ * told from there on is held against the run that was not broken off.
  */
 #include "correlate/image.h"
 #include "correlate/incident_make.h"
@@ -163,6 +163,26 @@ static void lanes_make_older(struct image_in *in, struct image_out *out,
     }
 }
 
+/* Version 5 and older: partitions of nobody who is limited. */
+static void parts_make_older(struct image_in *in, struct image_out *out,
+                             const struct bench_image *image, size_t *kept)
+{
+    in->used = mark_find(image, in->used, "PART");
+    image_take_mark(in, "PART");
+    for (uint32_t count = image_take_u32(in), i = 1; i < count; i++) {
+        image_take_text(in);
+        pass_over(in, 4 + 8 + 8 + 4);
+        pass_over(in, (10 + REJECT_REASON_COUNT) * 8);
+        leave_out(in, out, image, kept, 8); /* what was told while it was read */
+        if (!image_take_flag(in))
+            continue;
+        pass_over(in, 4 * 8 + 2 * 4 + 6 * 8);
+        assert_int_equal(image_take_u32(in), 0); /* tenants that are counted */
+        put_between(out, image, *kept, in->used - 4);
+        *kept = in->used;
+    }
+}
+
 /* The image as an older version has it; how many slots there are. */
 static uint32_t make_older(struct bench_image *image, uint32_t version)
 {
@@ -173,6 +193,7 @@ static uint32_t make_older(struct bench_image *image, uint32_t version)
 
     image_take_mark(&in, SNAPSHOT_HEAD);
     memcpy(bytes + in.used, &version, sizeof(version));
+    parts_make_older(&in, &out, image, &kept);
     in.used = mark_find(image, in.used, SNAPSHOT_RULES);
     image_take_mark(&in, SNAPSHOT_RULES);
     image_take(&in, skipped, 4 + 8);                      /* generation, since when */
@@ -193,14 +214,16 @@ static uint32_t make_older(struct bench_image *image, uint32_t version)
     image_take_mark(&in, SNAPSHOT_REST);
     image_take(&in, skipped, 8); /* the last mark of a spell of blindness, */
     assert_int_equal(image_take_u32(&in), 0);
-    put_between(&out, image, kept, in.used);
-    assert_int_equal(image_take_u32(&in), 0); /* and of spells in which nobody could push: none */
-    kept = in.used;
-    in.used = mark_find(image, in.used, SNAPSHOT_END);
-    image_take_mark(&in, SNAPSHOT_END);
-    lanes_make_older(&in, &out, image, &kept);
+    if (version < 5) {
+        put_between(&out, image, kept, in.used);
+        assert_int_equal(image_take_u32(&in), 0); /* and of spells in which nobody could push */
+        kept = in.used;
+        in.used = mark_find(image, in.used, SNAPSHOT_END);
+        image_take_mark(&in, SNAPSHOT_END);
+        lanes_make_older(&in, &out, image, &kept);
+        assert_int_equal(in.used, image->bytes);
+    }
     assert_null(in.fault);
-    assert_int_equal(in.used, image->bytes);
     put_between(&out, image, kept, image->bytes);
     free(image->at);
     image->at = out.bytes.at;
@@ -323,6 +346,12 @@ static void C12_a_run_goes_on_from_an_image_of_version_4(void **state)
     goes_on_from(4);
 }
 
+static void C12_a_run_goes_on_from_an_image_of_version_5(void **state)
+{
+    (void)state;
+    goes_on_from(5);
+}
+
 /* Of the versions that stand in it alone: nobody looks further. */
 static void C12_an_image_of_another_version_is_refused_by_its_number(void **state)
 {
@@ -351,6 +380,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(C12_a_run_goes_on_from_an_image_of_version_3),
         cmocka_unit_test(C12_a_run_goes_on_from_an_image_of_version_4),
+        cmocka_unit_test(C12_a_run_goes_on_from_an_image_of_version_5),
         cmocka_unit_test(C12_an_image_of_another_version_is_refused_by_its_number),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -232,6 +232,9 @@ static void X5_what_is_read_otherwise_from_here_on_was_told_as_before(void **sta
 {
     static const int64_t disorders[] = {0, 50, 500, 3000};
     static const struct topic_config then[] = {{.topic = "t", .disorder_ms = 500}};
+    static const struct quota_config quotas[] = {{.events = 1, .burst = 1, .tenants_max = 10},
+                                                 {.events = 0, .burst = 1, .tenants_max = 10},
+                                                 {.events = 9, .burst = 3, .tenants_max = 10}};
 
     (void)state;
     for (uint64_t seed = 1; seed <= 4; seed++) {
@@ -249,10 +252,12 @@ static void X5_what_is_read_otherwise_from_here_on_was_told_as_before(void **sta
         inputs.past_ms = bench->config.past_ms;
         inputs.future_ms = bench->config.future_ms;
         inputs.behind_ms = bench->config.behind_ms;
+        bench->config.quotas = inputs.quotas = quotas[seed % 2];
         bench_start(bench);
         bench_settle(bench);
         live(bench, 40, false);
         bench_stop(bench);
+        assert_true((bench->counters.rejected[REJECT_QUOTA] > 5) == (seed % 2 == 0));
         marks = malloc((bench->mark_count + 1) * sizeof(*marks));
         memcpy(marks, bench->mark, bench->mark_count * sizeof(*marks));
         log = malloc(bench->log.used + 1);
@@ -261,6 +266,7 @@ static void X5_what_is_read_otherwise_from_here_on_was_told_as_before(void **sta
         bench->config.topic_count = 1;
         bench->config.past_ms = 700;
         bench->config.future_ms = 5;
+        bench->config.quotas = quotas[seed / 2];
         inputs_before = &inputs;
         for (int i = 0; i < 2; i++) {
             last = kept[i == 0 ? kept_count - 1 : draw(kept_count)];

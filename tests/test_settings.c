@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "daemon/durable_parts.h"
+#include "correlate/quota.h"
 #include "daemon/settings_text.h"
 
 /* Of "alerts" records were read. */
@@ -200,6 +201,38 @@ static void X5_what_was_in_force_is_read_from_its_text(void **state)
     free(text);
 }
 
+/* L7: quotas are read back with any name, and what says nothing of them limits nobody. */
+static void L7_quotas_are_read_from_their_text(void **state)
+{
+    static const struct quota_tenant tenants[] = {
+        {"acme", 500, 9000}, {"a: events 1, burst 2", 7, 7}, {"100%3a", 0, 1}};
+    struct engine_config config, other;
+    struct settings_inputs then, now;
+
+    (void)state;
+    engine_config_init(&config);
+    engine_config_init(&other);
+    config.quotas = (struct quota_config){
+        .events = 10, .burst = 20, .tenants_max = 30, .tenants = tenants, .tenant_count = 3};
+    char *text = settings_text(&config), *plain = settings_text(&other);
+    assert_null(strstr(plain, "quotas"));
+    settings_inputs(text, &other, &then);
+    assert_true(quota_equal(&then.inputs.quotas, &config.quotas));
+    settings_inputs(plain, &config, &now);
+    assert_false(quota_is_wanted(&now.inputs.quotas));
+    assert_false(settings_read_alike(&then.inputs, &now.inputs, "@intake"));
+    settings_inputs_release(&now);
+    config.quotas.tenant_count = 2;
+    char *fewer = settings_text(&config), *differences = settings_differences(text, fewer);
+    assert_string_equal(differences,
+                        "then \"quotas 100%253a: events 0, burst 1\", now \"nothing\"\n");
+    free(differences);
+    free(fewer);
+    free(plain);
+    free(text);
+    settings_inputs_release(&then);
+}
+
 /* Sinks p, q and r; times 0, 100 and 200 at which settings changed. */
 static void a_sink_is_told_of_what_opens_while_it_is_there(void **state)
 {
@@ -242,6 +275,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_may_change_and_what_may_not),
         cmocka_unit_test(the_text_is_what_is_compared),
+        cmocka_unit_test(L7_quotas_are_read_from_their_text),
         cmocka_unit_test(X5_what_was_in_force_is_read_from_its_text),
         cmocka_unit_test(a_sink_is_told_of_what_opens_while_it_is_there),
     };

@@ -48,6 +48,8 @@ static bool has_recovered;
 static uint64_t dice, resources;
 static char name[RESOURCES_MAX][24]; /* of resources */
 static size_t spread;                /* images that were taken at several moments */
+static bool is_limited;              /* there are tenants, and they have quotas */
+static uint64_t over_quota;          /* what was refused in the first run */
 
 static uint64_t draw(uint64_t below)
 {
@@ -180,14 +182,17 @@ static int64_t now_of(struct bench *bench)
 static void live(struct bench *bench, unsigned turns)
 {
     static const char *const checks[] = {"down", "slow"};
-    char more[64];
+    char more[96];
 
     for (unsigned i = 0; i < turns; i++) {
         for (uint64_t records = draw(4); records > 0; records--) {
             int64_t at = now_of(bench) - (int64_t)draw(900) + (draw(40) == 0 ? 5000 : 0);
             const char *resource = name[draw(resources)];
-            snprintf(more, sizeof(more), ",\"labels\":{\"rack\":\"k%" PRIu64 "\"}%s", draw(2),
-                     draw(3) == 0 ? BENCH_CLEAR : "");
+            snprintf(more, sizeof(more), ",\"labels\":{\"rack\":\"k%" PRIu64 "\"}%s%s", draw(2),
+                     draw(3) == 0 ? BENCH_CLEAR : "",
+                     !is_limited    ? ""
+                     : draw(3) == 0 ? ",\"tenant\":\"few\""
+                                    : ",\"tenant\":\"many\"");
             bench_put(bench->feed[draw(FEEDS)], at, resource, checks[draw(2)], more);
         }
         if (draw(6) == 0)
@@ -284,6 +289,8 @@ static void go_on(struct bench *bench, struct shot *from, const struct kept *to,
         assert_memory_equal(found.counts, to->counts, sizeof(found.counts));
     bench_pass(bench, 1000, 100); /* and on */
     bench_stop(bench);
+    if (to == &kept[kept_count - 1]) /* nothing was read behind it */
+        assert_int_equal(bench->counters.rejected[REJECT_QUOTA], over_quota);
 }
 
 /* Terms under which alerts are evicted, flap and expire, now these and now others. */
@@ -300,7 +307,7 @@ static struct engine_terms terms_any(void)
 
 enum switching { NOTHING, RULES, TERMS };
 
-enum { BOUNDED = 1, CROWDED = 2 };
+enum { BOUNDED = 1, CROWDED = 2, LIMITED = 4 };
 
 static void life_of(uint64_t seed, unsigned workers, enum switching switching, unsigned how)
 {
@@ -310,8 +317,14 @@ static void life_of(uint64_t seed, unsigned workers, enum switching switching, u
                                                                 : 0);
     size_t with_old_sets = 0;
 
+    static const struct quota_tenant few[] = {{"few", 1, 1}};
+
     steps_found = 0;
     dice = seed;
+    is_limited = (how & LIMITED) != 0;
+    if (is_limited)
+        bench->config.quotas = (struct quota_config){
+            .events = 1, .burst = 1, .tenants_max = 10, .tenants = few, .tenant_count = 1};
     resources = (how & CROWDED) != 0 ? RESOURCES_MAX : is_bounded ? 12 : 5;
     names_make(bench, (how & CROWDED) != 0);
     if ((how & CROWDED) != 0)
@@ -332,6 +345,8 @@ static void life_of(uint64_t seed, unsigned workers, enum switching switching, u
     }
     bench_stop(bench);
     assert_true(shot_count > 3);
+    over_quota = bench->counters.rejected[REJECT_QUOTA];
+    assert_true((over_quota > 20) == is_limited);
     struct mark *mark = malloc((bench->mark_count + 1) * sizeof(*mark));
     memcpy(mark, bench->mark, bench->mark_count * sizeof(*mark));
     char *log = malloc(bench->log.used + 1);
@@ -391,6 +406,16 @@ static void C6_a_lane_that_was_taken_in_stretches_goes_on_as_one(void **state)
     for (uint64_t seed = 31; seed <= 34; seed++)
         life_of(seed, 1 + (unsigned)(seed % 3), NOTHING, CROWDED | (seed % 2 == 0 ? BOUNDED : 0));
     assert_true(spread > 8);
+}
+
+/* L7: what was refused before the image is not counted again, and of what comes behind it the same
+ * is refused, and told. */
+static void L7_quotas_go_on_from_an_image(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 41; seed <= 44; seed++)
+        life_of(seed, 1 + (unsigned)(seed % 3), NOTHING, LIMITED);
+    is_limited = false;
 }
 
 /* --- bytes that are no image
@@ -498,6 +523,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(X5_terms_that_were_switched_go_on_from_an_image),
         cmocka_unit_test(X4_what_bounds_take_between_lanes_goes_again),
         cmocka_unit_test(C6_a_lane_that_was_taken_in_stretches_goes_on_as_one),
+        cmocka_unit_test(L7_quotas_go_on_from_an_image),
         cmocka_unit_test(what_is_no_image_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
