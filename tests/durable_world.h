@@ -263,7 +263,7 @@ static inline void world_load_rules(const char *text, struct rule_set **rules,
     const struct rules_read none = {.files = {{0}}};
     struct error err = {""};
 
-    if (rules_kept_with(&none, "rules.yaml", text, rules, read, &err) != 0)
+    if (rules_kept_with(&none, "rules.yaml", text, RULES_OF_NOW, rules, read, &err) != 0)
         fail_msg("%s", err.text);
 }
 

@@ -200,7 +200,7 @@ static void silences_become_a_rule_file(void **state)
         0);
     text = silences_text(&list, out, NULL);
     assert_string_equal(text, wanted);
-    if (rules_kept_with(&none, "by-hand", text, &set, &read, &err) != 0)
+    if (rules_kept_with(&none, "by-hand", text, RULES_OF_NOW, &set, &read, &err) != 0)
         fail_msg("%s", err.text);
     assert_int_equal(read.files.file.count, 2);
     rule_set_destroy(set);
