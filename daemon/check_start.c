@@ -31,10 +31,24 @@ static void print_changes(const char *changes)
     }
 }
 
+/* Nothing is counted of a daemon that does not run. */
+static void print_taken(const struct engine_terms *before, const struct engine_terms *now)
+{
+    const struct rules_preview nothing = {.alerts = -1, .flapping = -1};
+    struct terms_change changes[TERMS_KEYS];
+    const size_t count = terms_changes(before, now, changes);
+    char sentence[BOUND_SENTENCE_BYTES];
+
+    for (size_t i = 0; i < count; i++)
+        if (bound_sentence_of_terms(&nothing, &changes[i], sentence))
+            fprintf(stderr, "note: by %s %s %s\n", changes[i].key, changes[i].to, sentence);
+}
+
 int check_start(struct config *config, const struct rule_set *rules, const struct rules_read *read,
                 FILE *to, struct rules_preview *preview, struct error *err)
 {
     struct engine_config engine;
+    struct engine_terms terms, now;
     struct id128 before;
     char *changes = NULL;
     int code;
@@ -47,11 +61,14 @@ int check_start(struct config *config, const struct rule_set *rules, const struc
         error_set(err, "out of memory for the engine's configuration");
         return EXIT_SYSTEM;
     }
-    code = past_check_dir(config->data.dir, &engine, &changes, &before, err);
-    if (code != EXIT_OK)
+    code = past_check_dir(config->data.dir, &engine, &changes, &before, &terms, err);
+    if (code != EXIT_OK) {
         error_prefix(err, "data.dir: ");
-    else
+    } else {
+        now = engine_terms_of(&engine);
         print_changes(changes);
+        print_taken(&terms, &now);
+    }
     free(changes);
     if (code == EXIT_OK && rules != NULL)
         look_at_rules(config->data.dir, before, rules, read, to, preview);

@@ -81,7 +81,7 @@ static int keep_rules_and_settings(struct durable *durable, struct error *err)
     durable->settings = hash128(now, strlen(now), 0);
     durable->rules = durable->options.rules;
     code = past_check(&durable->past, &durable->snapshots.begin, durable->dir.path, durable->blobs,
-                      now, &durable->changes, err);
+                      now, &durable->changes, NULL, err);
     for (char *at = durable->changes; at != NULL && *at != '\0'; at++)
         if (*at == '\n')
             *at = at[1] != '\0' ? '|' : '\0'; /* a line each */

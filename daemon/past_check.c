@@ -21,14 +21,16 @@ static bool has_read(void *self, struct text topic)
 }
 
 /* Few settings stay what they were (daemon/settings_text.h); what the others change goes to
- * *changes. */
+ * *changes, and the terms of before to *terms. */
 static int check_settings(const struct journal_summary *past, const char *path, const char *blobs,
-                          const char *settings, char **changes, struct error *err)
+                          const char *settings, char **changes, struct engine_terms *terms,
+                          struct error *err)
 {
     const struct settings_reader reader = {(void *)(uintptr_t)past, has_read};
     enum settings_change change;
     struct kept_files before;
     struct error what = {""};
+    const char *text;
     struct id128 id;
 
     if (past->rules_count == 0)
@@ -38,9 +40,11 @@ static int check_settings(const struct journal_summary *past, const char *path, 
         return EXIT_OK;
     if (kept_files_load(blobs, id, &before, err) != 0)
         return EXIT_DATA;
-    change = settings_compare(before.file.count > 0 ? before.file.at[0].at : "", settings, &reader,
-                              &what);
-    *changes = settings_differences(before.file.count > 0 ? before.file.at[0].at : "", settings);
+    text = before.file.count > 0 ? before.file.at[0].at : "";
+    change = settings_compare(text, settings, &reader, &what);
+    *changes = settings_differences(text, settings);
+    if (terms != NULL)
+        settings_terms(text, terms);
     kept_files_release(&before);
     if (change != SETTINGS_FIXED)
         return EXIT_OK;
@@ -77,11 +81,11 @@ static bool leaves_behind(const struct journal_summary *past, const struct snaps
 
 int past_check(const struct journal_summary *past, const struct snapshot_content *begin,
                const char *path, const char *blobs, const char *settings, char **changes,
-               struct error *err)
+               struct engine_terms *terms, struct error *err)
 {
     *changes = NULL;
     if (!leaves_behind(past, begin))
-        return check_settings(past, path, blobs, settings, changes, err);
+        return check_settings(past, path, blobs, settings, changes, terms, err);
     error_set(err,
               "%s: a partition left the input while the journal was written, which a recovery "
               "cannot read again; give this run a data directory of its own",
@@ -90,7 +94,7 @@ int past_check(const struct journal_summary *past, const struct snapshot_content
 }
 
 int past_check_dir(const char *path, const struct engine_config *engine, char **changes,
-                   struct id128 *set, struct error *err)
+                   struct id128 *set, struct engine_terms *terms, struct error *err)
 {
     struct data_look_known known;
     struct data_look look;
@@ -99,6 +103,7 @@ int past_check_dir(const char *path, const struct engine_config *engine, char **
 
     *changes = NULL;
     *set = (struct id128){0, 0};
+    *terms = engine_terms_of(engine);
     if (code == EXIT_NO_INPUT)
         return EXIT_OK;
     if (code == EXIT_OK)
@@ -107,8 +112,8 @@ int past_check_dir(const char *path, const struct engine_config *engine, char **
         return code;
     data_dir_folder(&look.dir, "blobs", blobs);
     settings = settings_text(engine);
-    code =
-        past_check(&known.sum, &known.recalled.begin, look.dir.path, blobs, settings, changes, err);
+    code = past_check(&known.sum, &known.recalled.begin, look.dir.path, blobs, settings, changes,
+                      terms, err);
     free(settings);
     if (known.sum.rules_count > 0)
         *set = known.sum.rules[known.sum.rules_count - 1].set;

@@ -15,14 +15,16 @@
  * (daemon/settings_text.h), `blobs` the folder with those of before, `path` the data directory.
  * EXIT_OK, or the exit code of the start that would be refused, with a sentence that says the way
  * out. *changes: what is otherwise than before, and takes effect behind what was told, one a line;
- * NULL where nothing is. The caller frees it. */
+ * NULL where nothing is. The caller frees it. *terms become those of before where they are known to
+ * be others; NULL: they are not asked for. */
 int past_check(const struct journal_summary *past, const struct snapshot_content *begin,
                const char *path, const char *blobs, const char *settings, char **changes,
-               struct error *err);
+               struct engine_terms *terms, struct error *err);
 
 /* The same of a data directory that is only looked into, also while a daemon uses it. EXIT_OK where
- * there is none yet. *set: the rules that were in force last; zero where none were. */
+ * there is none yet. *set: the rules that were in force last; zero where none were. *terms: those
+ * that were, or of `engine` where none were. */
 int past_check_dir(const char *path, const struct engine_config *engine, char **changes,
-                   struct id128 *set, struct error *err);
+                   struct id128 *set, struct engine_terms *terms, struct error *err);
 
 #endif

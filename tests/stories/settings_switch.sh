@@ -102,6 +102,13 @@ for change in 'then "engine.expire 5m", now "engine.expire 6m"' \
     file_has check.log "note: a start switches behind what was told: .*$change" ||
         fail "check does not say $change: $(cat check.log)"
 done
+! file_has check.log 'over at once' || fail "a longer time takes nothing: $(cat check.log)"
+# What a shorter one takes, without numbers: of a daemon that does not run there are none.
+settings 2m beta
+"$TOCSIN" check --config tocsin.yaml >check.log 2>&1 || fail "check: $(cat check.log)"
+file_has check.log '^note: by engine.expire 2m an alert of which nothing was heard for 2m is over at once: of open incidents those' ||
+    fail "check does not say what engine.expire takes: $(cat check.log)"
+settings 6m beta
 start_daemon
 wait_for "it has recovered" file_has run.log 'event=recovered .*differences=0'
 file_has run.log 'event=settings_switched .*what="then .*engine.expire 5m.*now .*engine.expire 6m.*partitions=[1-9]' ||
