@@ -7,19 +7,29 @@
 #include "daemon/past_check.h"
 #include "daemon/past_rules.h"
 
-/* That it cannot be told is no reason to refuse. */
-static void look_at_rules(const char *path, struct id128 before, const struct rule_set *rules,
-                          const struct rules_read *read, FILE *to, struct rules_preview *preview)
+/* That it cannot be told is no reason to refuse. Returns an exit code. */
+static int look_at_rules(const char *path, struct id128 before, const struct rule_set *rules,
+                         const struct rules_read *read, FILE *to, struct rules_preview *preview,
+                         struct error *err)
 {
     const struct id128 none = {0, 0};
-    struct error err = {""};
+    struct error why = {""};
+    bool is_refused;
 
     if (id128_equal(before, none))
-        return;
-    if (past_rules_preview(path, before, rules, read, preview, &err) != 0)
-        fprintf(stderr, "note: what a start would do to the rules is not known: %s\n", err.text);
-    else if (rules_preview_is_changed(preview) && to != NULL)
-        rules_preview_print(preview, "note: a start", to);
+        return EXIT_OK;
+    if (past_rules_preview(path, before, rules, read, preview, &is_refused, &why) == 0) {
+        if (rules_preview_is_changed(preview) && to != NULL)
+            rules_preview_print(preview, "note: a start", to);
+        return EXIT_OK;
+    }
+    if (!is_refused) {
+        fprintf(stderr, "note: what a start would do to the rules is not known: %s\n", why.text);
+        return EXIT_OK;
+    }
+    *err = why;
+    error_prefix(err, "with the silences made by hand the rules cannot be loaded: ");
+    return EXIT_DATA;
 }
 
 static void print_changes(const char *changes)
@@ -71,6 +81,6 @@ int check_start(struct config *config, const struct rule_set *rules, const struc
     }
     free(changes);
     if (code == EXIT_OK && rules != NULL)
-        look_at_rules(config->data.dir, before, rules, read, to, preview);
+        code = look_at_rules(config->data.dir, before, rules, read, to, preview, err);
     return code;
 }

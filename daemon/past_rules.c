@@ -47,7 +47,8 @@ static int compare(const char *blobs, struct id128 before, const struct rule_set
 }
 
 int past_rules_preview(const char *path, struct id128 before, const struct rule_set *rules,
-                       const struct rules_read *read, struct rules_preview *out, struct error *err)
+                       const struct rules_read *read, struct rules_preview *out, bool *is_refused,
+                       struct error *err)
 {
     struct rules_read with = {.files = {{0}}};
     struct kept_files files = {{0}};
@@ -57,10 +58,13 @@ int past_rules_preview(const char *path, struct id128 before, const struct rule_
     int rc;
 
     *out = (struct rules_preview){.rows = NULL, .restart = ""};
+    *is_refused = false;
     snprintf(blobs, sizeof(blobs), "%.1000s/blobs", path);
     rc = silences_of(blobs, before, &files, &silences, err);
-    if (rc == 0 && silences[0] != '\0')
+    if (rc == 0 && silences[0] != '\0') {
         rc = rules_kept_with(read, SILENCES_FILE, silences, RULES_OF_PAST, &set, &with, err);
+        *is_refused = rc == -EINVAL;
+    }
     if (rc == 0)
         rc = compare(blobs, before, set != NULL ? set : rules, out, err);
     rule_set_destroy(set);

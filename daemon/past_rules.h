@@ -20,10 +20,11 @@
  * into; `rules` would be read now, out of `read`. Silences made by hand stay as they were then.
  * What is held by each form is not known. *out is to be released whatever comes of it; it is not
  * changed where a start goes on with the rules that it finds. Errors: a negative errno with a
- * sentence, for a set of before that cannot be had, or with whose silences these rules cannot be
- * loaded. */
+ * sentence, for a set of before that cannot be had; with *is_refused, for silences with which these
+ * rules cannot be loaded, so that a start would be refused. */
 int past_rules_preview(const char *path, struct id128 before, const struct rule_set *rules,
-                       const struct rules_read *read, struct rules_preview *out, struct error *err);
+                       const struct rules_read *read, struct rules_preview *out, bool *is_refused,
+                       struct error *err);
 
 /* The configured rules, as packs_load_configured() has them, with what was read of them. Where this
  * version finds that they make no sense (diagnose_sense()), and they are what was in force last in

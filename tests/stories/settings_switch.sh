@@ -153,6 +153,16 @@ wait "$daemon" || true
 ! file_has check.log 'a start would' || fail "check says that a start would change the same rules: $(cat check.log)"
 "$TOCSIN" check --config tocsin.yaml --json >check.json 2>/dev/null || fail "check --json: $(cat check.json)"
 file_has check.json '"start": null' || fail "and so in JSON: $(cat check.json)"
+# A start reads the silences made by hand behind the files, and is refused where they have one of its id: so is the check.
+cp rules.yaml good.yaml
+echo 'silences: [{id: by-hand-1, where: host == "h9", to: "2999-01-01T00:00:00Z"}]' >>rules.yaml
+for what in check run; do
+    code=0
+    "$TOCSIN" $what --config tocsin.yaml >refused.log 2>&1 || code=$?
+    [[ $code == 65 ]] && file_has refused.log 'with the silences made by hand the rules cannot be loaded: .*the id "by-hand-1" is taken already: .*rules.yaml' ||
+        fail "$what with a silence of an id that is taken: exit code $code: $(cat refused.log)"
+done
+mv good.yaml rules.yaml
 {
     echo 'rules:'
     rule first beta
