@@ -95,7 +95,7 @@ def mutants_of_line(line, in_baseline):
             for other in SEVERITIES[at - 1 : at] + SEVERITIES[at + 1 : at + 2]:
                 yield "severity", changed(match, 1, other)
         if not re.match(r"\s+(title|description):", line):
-            for match in re.finditer(r'"([^" ]+)"', line):
+            for match in re.finditer(r'"([^"]+)"', line):
                 yield "name", changed(match, 1, match[1] + "-other")
 
 

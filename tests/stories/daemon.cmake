@@ -78,6 +78,7 @@ tocsin_story(NAME run_blind SCRIPT run_blind.sh TIMEOUT 400)
 tocsin_story(NAME rule_test SCRIPT rule_test.sh BUSY SANITIZED)
 # The tests of the packs that ship.
 tocsin_test(rule_packs ${CMAKE_BINARY_DIR}/tocsin test ${CMAKE_SOURCE_DIR}/rules/packs)
+tocsin_story(NAME detectors SCRIPT detectors.sh)
 # Does a test see each of their numbers? Every sixth, and all of them in the long form.
 tocsin_test(pack_mutants ${CMAKE_CURRENT_SOURCE_DIR}/mutate_packs.py --tocsin ${CMAKE_BINARY_DIR}/tocsin --every 6)
 tocsin_test(pack_mutants_long ${CMAKE_CURRENT_SOURCE_DIR}/mutate_packs.py --tocsin ${CMAKE_BINARY_DIR}/tocsin)
