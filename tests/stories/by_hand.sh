@@ -93,7 +93,7 @@ says 64 '^tocsin silence: say add' silence end
 says 0 '^no silence was made by hand$' silence list
 # One whose time is over is still there, and told as such.
 says 0 'host == "nobody"' silence add --id short --where 'host == "nobody"' --for 1s
-list_has() { "$TOCSIN" silence list --config tocsin.yaml | grep -qE "$1"; }
+list_has() { "$TOCSIN" silence list --config tocsin.yaml | grep -E "$1" >/dev/null; }
 wait_for "it has ended" list_has '^short  .*Z, ended  host == "nobody"'
 # A reload that is refused says more than a line of it.
 cp rules.yaml good.yaml
@@ -152,7 +152,7 @@ file_has why '  local has acknowledged it: "looking into it"$' && file_has why '
 says_why 0 'h1' whynot @intake/0
 # What stands there and was not pushed is told as such, and what was not there is not.
 "$TOCSIN" audit data >audit
-act=$(sed -nE 's,.*  @intake/([0-9]+)  .*  incident\.close  .*,\1,p' audit | head -n 1)
+act=$(sed -nE 's,.*  @intake/([0-9]+)  .*  incident\.close  .*,\1,p' audit | sed -n 1p)
 says_why 1 "^no event was pushed at @intake/$act of this input; the first that was is at @intake/0, the last at @intake/[0-9]+\$" whynot "@intake/$act"
 file_has why "^note: @intake/$act is no push: local asked there for incident\.close, at 20.*Z; .tocsin audit. has what came of it\$" ||
     fail "whynot of an act: $(cat why)"

@@ -38,7 +38,7 @@ check_says() { # CODE PATTERN ARGUMENTS...
 }
 
 has_done() { # so many ops: they are not told again
-    "$TOCSIN" ledger data | grep -q "\"done\":$1,"
+    "$TOCSIN" ledger data | grep "\"done\":$1," >/dev/null
 }
 
 has_groups() { # or more

@@ -57,7 +57,7 @@ repeat
 has_opened x 2 || fail "x opened $(opened x) times when it was let go"
 file_has incidents.log '"title":"new on x"' || fail "x did not go to the new form: $(grep 'host=x"' incidents.log)"
 
-incident=$(grep '"change":"opened"' incidents.log | grep 'host=x"' | head -1 | grep -o '"incident":"[0-9a-f]*' | cut -d'"' -f4)
+incident=$(grep '"change":"opened"' incidents.log | grep 'host=x"' | sed -n 1p | grep -o '"incident":"[0-9a-f]*' | cut -d'"' -f4)
 # z is heard of again, waited for by the rule as it is, and then by nobody, for the rule goes: whynot says so, of the
 # daemon that runs.
 event leaf z clear | send

@@ -96,7 +96,7 @@ grep -q checkpoint all && fail "what the daemon wrote for itself is in the audit
 "$TOCSIN" audit --json data >all.json 2>all.note
 file_has all.note '^the record begins with @intake/' || fail "the audit says: $(cat all.note)"
 grep -q 'the record begins' all.json && fail "a line that is no JSON: $(head -n 1 all.json)"
-"$TOCSIN" audit --from "$(date -u -d '+1 hour' +%FT%TZ)" data | grep -q 'the record begins' && fail "that late nothing is missing"
+"$TOCSIN" audit --from "$(date -u -d '+1 hour' +%FT%TZ)" data | grep 'the record begins' >/dev/null && fail "that late nothing is missing"
 "$TOCSIN" fsck data >fsck || fail "fsck: code $?"
 file_has fsck '^intake: it begins with record [1-9][0-9]*, of 20' || fail "fsck says: $(cat fsck)"
 "$TOCSIN" whynot --config tocsin.yaml --from earliest @intake/0 >why 2>&1 || true

@@ -47,10 +47,10 @@ PY
 plain whynot 0 "a new alert of $shown" whynot events/0/0 events.json --rules old.yaml
 plain 'whynot of a rule' 0 "$shown" whynot events/0/0 events.json --rules new.yaml --rule e
 "$TOCSIN" replay --quiet --ledger off --rules old.yaml events.json >log || fail "exit code $?"
-id=$(grep -o '"incident":"[0-9a-f]*' log | head -1 | cut -d'"' -f4)
+id=$(grep -o '"incident":"[0-9a-f]*' log | sed -n 1p | cut -d'"' -f4)
 plain why 0 ": $shown" why "$id" events.json --rules old.yaml
 grep -qF "key tenant=default host=$shown" out || fail "why: no key: $(cat -v out)"
-sed -n '/^members/,$p' out | grep -qF "  $shown" || fail "why: no member: $(cat -v out)"
+sed -n '/^members/,$p' out | grep -F "  $shown" >/dev/null || fail "why: no member: $(cat -v out)"
 plain diff 1 "$shown" diff --rules old.yaml --rules new.yaml events.json
 plain test 1 "host=$shown" test t.test.yaml
 plain 'test, more words' 1 "$shown" test -v t.test.yaml

@@ -19,7 +19,7 @@ fill() {
 }
 first_there() { # frame with which the Redis has the intake log; 0: none
     local id
-    id=$(ask XRANGE 'tocsin:{main}:intake' - + COUNT 1 | head -n 1)
+    id=$(ask XRANGE 'tocsin:{main}:intake' - + COUNT 1 | sed -n 1p)
     [[ $id == *-0 ]] && echo "${id%-0}" || echo 0
 }
 fill_until() { # COMMAND...
@@ -82,4 +82,4 @@ wait_end "$daemon"
 [[ $(grep -c '^open' hook.log) == 2 && $(grep '^open' hook.log | sort | uniq -d) == "" ]] || fail "told: $(cat hook.log)"
 "$TOCSIN" fsck three >fsck || fail "fsck: code $?: $(cat fsck)"
 file_has fsck '^intake: it begins with record [1-9][0-9]*, of 20' || fail "fsck says: $(cat fsck)"
-"$TOCSIN" audit three | head -n 1 | grep -q '^the record begins with @intake/' || fail "audit: $("$TOCSIN" audit three | head -n 2)"
+"$TOCSIN" audit three | sed -n 1p | grep '^the record begins with @intake/' >/dev/null || fail "audit: $("$TOCSIN" audit three | head -n 2)"

@@ -96,6 +96,6 @@ rules:
 - {id: alive, where: check == "disk", by: [host], expect: {every: 5s}, incident: {title: silent}, close: quiet(1h)}
 YAML
 "$TOCSIN" replay stopped.json --rules alive.yaml >log 2>/dev/null
-id=$(sed -n 's/.*"change":"opened".*"incident":"\([0-9a-f]*\)".*/\1/p' log | head -1)
+id=$(sed -n 's/.*"change":"opened".*"incident":"\([0-9a-f]*\)".*/\1/p' log | sed -n 1p)
 ask 0 why "$id" stopped.json --rules alive.yaml
 file_has answer '^members: 0: it counts as one alert that what was due did not come$' || fail "members of an absence: $(cat answer)"

@@ -16,7 +16,7 @@ event alpha h1 problem | send
 event beta h2 problem | send
 wait_for "the incident is logged" file_has incidents.log '"change":"opened"'
 wait_for "the hook is held" metric_is 'tocsin_sink_held{sink="hook",type="webhook"}' 1
-incident=$(grep -o '"incident":"[0-9a-f]*' incidents.log | head -1 | cut -d'"' -f4)
+incident=$(grep -o '"incident":"[0-9a-f]*' incidents.log | sed -n 1p | cut -d'"' -f4)
 
 ask() { # CODE COMMAND ARGUMENTS...: the answer is in the file answer
     local want=$1 got=0

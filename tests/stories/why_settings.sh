@@ -15,7 +15,7 @@ ask() { # CODE COMMAND ARGUMENTS...: the answer is in the file answer
 says() { file_has answer "$1" || fail "no line like $1: $(cat answer)"; }
 says_not() { ! file_has answer "$1" || fail "a line like $1: $(cat answer)"; }
 incident_of() { # HOST
-    grep '"change":"opened"' incidents.log | grep "host=$1\"" | head -1 | grep -o '"incident":"[0-9a-f]*' | cut -d'"' -f4
+    grep '"change":"opened"' incidents.log | grep "host=$1\"" | sed -n 1p | grep -o '"incident":"[0-9a-f]*' | cut -d'"' -f4
 }
 changed_to() { # ENGINE TOPIC...: the configuration, which has `more` besides
     write_config <<TEXT

@@ -17,7 +17,7 @@ is_told() { # INCIDENT OPTIONS...
 says() { file_has answer "$1" || fail "no line like $1: $(cat answer)"; }
 says_not() { ! file_has answer "$1" || fail "a line like $1: $(cat answer)"; }
 incident_of() { # HOST
-    grep '"change":"opened"' incidents.log | grep "host=$1\"" | head -1 | grep -o '"incident":"[0-9a-f]*' | cut -d'"' -f4
+    grep '"change":"opened"' incidents.log | grep "host=$1\"" | sed -n 1p | grep -o '"incident":"[0-9a-f]*' | cut -d'"' -f4
 }
 switched='^note: the daemon switched its rules at 20[^ ,]*Z: what came before is decided by the rules of then$'
 
