@@ -102,6 +102,12 @@ static enum shared_verdict fetch_blobs(struct shared_store *store, const char *b
     return verdict;
 }
 
+/* A call on our own disk has failed. */
+static enum shared_verdict verdict_of(int rc)
+{
+    return rc == -EIO || rc == -ENOSPC ? SHARED_UNKEPT : SHARED_DAMAGED;
+}
+
 /* A file of one chunk after the other. */
 static enum shared_verdict fetch_file(struct shared_store *store, const struct shared_image *image,
                                       const char *path, struct error *err)
@@ -113,7 +119,7 @@ static enum shared_verdict fetch_file(struct shared_store *store, const struct s
 
     if (fd < 0) {
         fail(path, fd, "it cannot be made", err);
-        return SHARED_DAMAGED;
+        return verdict_of(fd);
     }
     for (uint32_t i = 0; verdict == SHARED_FINE && rc == 0 && i < image->chunks; i++) {
         struct text chunk;
@@ -127,7 +133,7 @@ static enum shared_verdict fetch_file(struct shared_store *store, const struct s
         rc = -EIO;
     if (rc != 0) {
         fail(path, rc, "it cannot be written", err);
-        verdict = SHARED_DAMAGED;
+        verdict = verdict_of(rc);
     }
     return verdict;
 }
@@ -192,12 +198,12 @@ enum shared_verdict unit_image_fetch(struct shared_store *store,
         rc = h->mkdir(h->self, theirs, FOLDER_MODE);
     if (rc != 0 && rc != -EEXIST) {
         fail(theirs, rc, "it cannot be made", err);
-        return SHARED_DAMAGED;
+        return verdict_of(rc);
     }
     snapshot_file_path(&from, image->number, path);
     verdict = fetch_file(store, image, path, err);
-    if (verdict == SHARED_FINE && adopt(&from, &to, image, crc, err) != 0)
-        verdict = SHARED_DAMAGED;
+    if (verdict == SHARED_FINE && (rc = adopt(&from, &to, image, crc, err)) != 0)
+        verdict = verdict_of(rc);
     h->unlink(h->self, path);
     if (verdict == SHARED_FINE)
         remove_others(&to);

@@ -25,7 +25,8 @@ int unit_anchor_write(const struct segment_config *log, struct shared_end anchor
 
 /* Fetches the image with all blobs that it needs, and makes it the newest snapshot of the
  * directory; of snapshots before it one stays. `crc` is of the frame in our journal up to which it
- * knows it (struct journal_place). SHARED_LOST: another image has taken its place meanwhile. */
+ * knows it (struct journal_place). SHARED_LOST: another image has taken its place meanwhile.
+ * SHARED_UNKEPT: the disk has no room or fails. */
 enum shared_verdict unit_image_fetch(struct shared_store *store,
                                      const struct segment_config *journal, const char *blobs,
                                      const struct shared_image *image, uint32_t crc,

@@ -331,7 +331,7 @@ static enum shared_verdict begin_intake(struct join *join)
     if (verdict != SHARED_FINE)
         return verdict;
     hold(join, &frame);
-    if (unit_anchor_write(intake, there, join->err) != 0 ||
+    if (!is_written(join, unit_anchor_write(intake, there, join->err)) ||
         !is_written(join, segment_log_open(intake, &beginning, &join->log, join->err)))
         return SHARED_DAMAGED;
     if (!write_held(join, SHARED_INTAKE))
@@ -353,7 +353,7 @@ static enum shared_verdict begin_at_held(struct join *join)
     const struct segment_end beginning = {.next_frame = known.number};
     enum shared_verdict verdict;
 
-    if (unit_anchor_write(journal, known, join->err) != 0)
+    if (!is_written(join, unit_anchor_write(journal, known, join->err)))
         return SHARED_DAMAGED;
     verdict = unit_image_fetch(join->store, journal, join->blobs, &join->image,
                                segment_frame_crc(journal, frame->number, frame->kind, 0,
@@ -421,12 +421,13 @@ static enum shared_verdict trim_intake(struct join *join)
         shared_store_end_at(join->store, SHARED_INTAKE, join->first_intake, &there, join->err);
     if (verdict != SHARED_FINE) /* it has let go of more meanwhile: the next time */
         return verdict == SHARED_LOST ? SHARED_FINE : verdict;
-    is_good = unit_anchor_write(intake, there, join->err) == 0 &&
-              segment_log_open(intake, segment_walk_end(join->walk[SHARED_INTAKE]), &join->log,
-                               join->err) == 0 &&
-              intake_keep_before(intake, &join->config->keep[SHARED_INTAKE], there.number,
-                                 host_wall_ms(), &before, join->err) == 0 &&
-              (before == 0 || segment_log_release_before(join->log, before, join->err) == 0);
+    is_good =
+        is_written(join, unit_anchor_write(intake, there, join->err)) &&
+        is_written(join, segment_log_open(intake, segment_walk_end(join->walk[SHARED_INTAKE]),
+                                          &join->log, join->err)) &&
+        intake_keep_before(intake, &join->config->keep[SHARED_INTAKE], there.number, host_wall_ms(),
+                           &before, join->err) == 0 &&
+        (before == 0 || is_written(join, segment_log_release_before(join->log, before, join->err)));
     segment_log_destroy(join->log);
     join->log = NULL;
     if (!is_good || walk_ours(join, SHARED_INTAKE, UINT64_MAX) != 0)
@@ -448,12 +449,12 @@ static enum shared_verdict take_image(struct join *join)
     if (verdict != SHARED_FINE)
         return verdict;
     is_good =
-        unit_anchor_write(journal, join->image.known, join->err) == 0 &&
-        segment_log_open(journal, segment_walk_end(join->walk[SHARED_JOURNAL]), &join->log,
-                         join->err) == 0 &&
+        is_written(join, unit_anchor_write(journal, join->image.known, join->err)) &&
+        is_written(join, segment_log_open(journal, segment_walk_end(join->walk[SHARED_JOURNAL]),
+                                          &join->log, join->err)) &&
         journal_keep_before(journal, &join->config->keep[SHARED_JOURNAL], join->image.known.number,
                             host_wall_ms(), &before, join->err) == 0 &&
-        (before == 0 || segment_log_release_before(join->log, before, join->err) == 0);
+        (before == 0 || is_written(join, segment_log_release_before(join->log, before, join->err)));
     segment_log_destroy(join->log);
     join->log = NULL;
     join->out->image = join->image.known.number;

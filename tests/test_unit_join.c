@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <dirent.h>
+#include <errno.h>
 #include <sys/stat.h>
 #include "base/vector.h"
 #include "store/journal_format.h"
@@ -619,6 +620,82 @@ static void S3_who_follows_takes_each_newer_image(void **state)
     no_snapshots();
 }
 
+/* A disk on which the first `disk_calls_left` calls that write go well, and no more. */
+static struct host failing_host;
+static const struct host *good_host;
+static int disk_calls_left, disk_fault;
+
+static ssize_t failing_pwrite(void *self, int fd, const void *from, size_t bytes, int64_t at)
+{
+    return disk_calls_left-- > 0 ? good_host->pwrite(self, fd, from, bytes, at) : disk_fault;
+}
+
+static ssize_t failing_write(void *self, int fd, const void *from, size_t bytes)
+{
+    return disk_calls_left-- > 0 ? good_host->write(self, fd, from, bytes) : disk_fault;
+}
+
+static int failing_sync(void *self, int fd)
+{
+    (void)self;
+    (void)fd; /* nothing is lost here but by those calls */
+    return disk_calls_left-- > 0 ? 0 : disk_fault;
+}
+
+static enum shared_verdict join_on_failing_disk(struct shared_store *store,
+                                                const struct unit_join_config *how, int calls,
+                                                int fault, struct unit_joined *joined,
+                                                struct error *err)
+{
+    good_host = host();
+    failing_host = *good_host;
+    failing_host.pwrite = failing_pwrite;
+    failing_host.write = failing_write;
+    failing_host.sync = failing_sync;
+    disk_calls_left = calls;
+    disk_fault = fault;
+    host_set(&failing_host);
+    enum shared_verdict verdict = unit_join(store, how, joined, err);
+    host_set(NULL);
+    return verdict;
+}
+
+/* C9: at whatever call it fails, it is the disk that failed and not the data that are damaged, and
+ * the next start goes on from what it has. */
+static void S3_a_disk_that_fails_under_a_join_is_told_from_damage(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof(later_rows) / sizeof(later_rows[0]); i++) {
+        const struct later_row *row = &later_rows[i];
+        bool is_whole = row->is_aside; /* of these there is an end (journal.aside.100) */
+        for (int calls = 0; !is_whole; calls++) {
+            struct shared_store *store = open_store();
+            uint64_t kept_ns = host_mono_ns();
+            const struct unit_join_config how = {.log = {&config, &intake},
+                                                 .blobs = blobs,
+                                                 .lease_ms = 60000,
+                                                 .copied = {row->copied[0], row->copied[1]},
+                                                 .kept_ns = &kept_ns};
+            struct shared_end intake_end, end = later_begin(store, row, &intake_end);
+            struct unit_joined joined;
+            struct error err = {""};
+            enum shared_verdict verdict = join_on_failing_disk(
+                store, &how, calls, calls % 2 == 0 ? -ENOSPC : -EIO, &joined, &err);
+            is_whole = verdict == SHARED_FINE;
+            if (!is_whole && verdict != SHARED_UNKEPT && !joined.is_disk_failed)
+                fail_msg("%s, after %d calls: %s: %s", row->name, calls,
+                         shared_verdict_name(verdict), err.text);
+            verdict = unit_join(store, &how, &joined, &err);
+            if (verdict != SHARED_FINE)
+                fail_msg("%s, after %d calls, and then again: %s", row->name, calls, err.text);
+            assert_memory_equal(&joined.ends.of[SHARED_JOURNAL], &end, sizeof(end));
+            assert_memory_equal(&joined.ends.of[SHARED_INTAKE], &intake_end, sizeof(end));
+            shared_store_destroy(store);
+        }
+    }
+    no_snapshots();
+}
+
 /* Two that were put aside before are not written over. */
 static void S3_every_journal_that_is_put_aside_is_kept(void **state)
 {
@@ -884,6 +961,7 @@ int main(void)
                                fresh),
         cmocka_unit_test_setup(S3_an_image_without_its_frames_is_none, fresh),
         cmocka_unit_test_setup(S3_who_follows_takes_each_newer_image, fresh),
+        cmocka_unit_test_setup(S3_a_disk_that_fails_under_a_join_is_told_from_damage, fresh),
         cmocka_unit_test_setup(S3_every_journal_that_is_put_aside_is_kept, fresh),
         cmocka_unit_test_setup(S3_snapshots_of_a_journal_that_is_put_aside_go_with_it, fresh),
         cmocka_unit_test_setup(S3_one_that_stands_by_follows, fresh),
