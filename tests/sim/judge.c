@@ -34,6 +34,7 @@ enum { MEMORY_KIB_MAX = 400 << 10, LIFE_PROCESSOR_SECONDS = 400, AGAIN_MAX = 20 
 struct run {
     const struct scenario *scenario;
     struct told told;           /* the incident log, as the journal has it */
+    struct told late;           /* where that began late and was completed: as it was before */
     struct told durable;        /* as it was after the last power cut */
     struct life_report report;  /* of the last life */
     struct judge_counts counts; /* of this one */
@@ -202,7 +203,7 @@ static void check_left(struct run *run, bool is_cut)
         return;
     if (scenario->is_pair && world->pair.owner != world->machine)
         return; /* the other has told more since */
-    if (!told_read(&told)) {
+    if (!told_read(&told, scenario->has_images)) {
         fail(run, "behind life %u the journal cannot be read", world->life);
         return;
     }
@@ -416,7 +417,8 @@ static void tell(struct run *run, const struct life_plan *lives, unsigned count,
     run->hash = world->hash;
     if (!run->is_failed && run->report.undelivered > 0 && !run->scenario->is_set_back)
         fail(run, "%" PRIu64 " ops are undelivered in the end", run->report.undelivered);
-    if (!run->is_failed && run->report.engine.records != 0 && !told_read(&run->told))
+    if (!run->is_failed && run->report.engine.records != 0 &&
+        !told_read(&run->told, run->scenario->has_images))
         fail(run, "the journal cannot be read in the end");
 }
 
@@ -610,7 +612,26 @@ static void check_told(struct run *run)
         fail(run, "C3: %u changes say something that nobody did", (unsigned)run->told.strange_acts);
 }
 
-/* X1b: nothing but the records decided, so both were told the same. */
+/* X1b: nothing but the records decided, so both have to be told the same. */
+static bool is_same_wanted(const struct run *run, const struct run *quiet)
+{
+    const struct engine_counters *a = &quiet->report.engine, *b = &run->report.engine;
+
+    return !run->scenario->has_outage && !run->scenario->is_switched && !run->scenario->has_acts &&
+           a->late_by_seal + b->late_by_seal + a->capped + b->capped == 0;
+}
+
+/* Who began with the other's image has a journal from there on, and the undisturbed run stands for
+ * what lies before. Where the rest is not as there X1b fails, so nothing is passed off as told. */
+static void complete(struct run *run, const struct run *quiet)
+{
+    if (!run->told.begins_late || !is_same_wanted(run, quiet))
+        return;
+    run->late = run->told;
+    told_complete(&quiet->told, &run->late, &run->told);
+    run->counts.completed++;
+}
+
 static void check_same(struct run *run, const struct run *quiet)
 {
     const struct engine_counters *a = &quiet->report.engine, *b = &run->report.engine;
@@ -630,7 +651,7 @@ static void check_same(struct run *run, const struct run *quiet)
                "undisturbed %" PRIu64 " late by seal, %" PRIu64 " capped; then %" PRIu64
                ", %" PRIu64,
                a->late_by_seal, a->capped, b->late_by_seal, b->capped);
-    if (a->late_by_seal + b->late_by_seal + a->capped + b->capped > 0)
+    if (!is_same_wanted(run, quiet))
         return;
     run->counts.held_against++;
     if (!run->told.begins_late && !told_is_same(&quiet->told, &run->told, to_ms, why, sizeof(why)))
@@ -657,6 +678,7 @@ static void tell_quietly(struct run *run)
 static void tell_again(struct run *run)
 {
     const struct life_report report = run->report;
+    const struct told *before = run->late.text != NULL ? &run->late : &run->told;
     struct dice dice = dice_of(run->scenario->seed, 8);
     struct life_plan again = run->scenario->again;
     struct told told = {0};
@@ -664,11 +686,11 @@ static void tell_again(struct run *run)
     if (run->scenario->is_pair)
         again.machine = world->pair.done_by;
     live_one(run, run->scenario->life_count + 1, &again, &run->scenario->wire, &dice);
-    if (run->is_failed || !told_read(&told)) {
+    if (run->is_failed || !told_read(&told, run->scenario->has_images)) {
         fail(run, "what was told in the end does not come again");
         return;
     }
-    if (!told_goes_on(&run->told, &told))
+    if (!told_goes_on(before, &told))
         fail(run, "C7: a start without news changed what had been told");
     told_release(&told);
     run->report = report;
@@ -708,6 +730,7 @@ static void add(struct judge_counts *counts, const struct run *run)
     counts->acts += run->counts.acts;
     counts->shared += run->counts.shared;
     counts->from_images += run->counts.from_images;
+    counts->completed += run->counts.completed;
     counts->histories += run->counts.histories;
     counts->pairs += run->scenario->is_pair;
     counts->taken += run->counts.taken;
@@ -738,6 +761,8 @@ bool judge_seed(uint64_t seed, const struct judge_options *options, struct judge
     tell_quietly(&quiet);
     if (!quiet.is_failed)
         tell_loudly(&run);
+    if (!quiet.is_failed && !run.is_failed)
+        complete(&run, &quiet);
     if (!quiet.is_failed && !run.is_failed && run.report.undelivered == 0)
         check_told(&run);
     if (!quiet.is_failed && !run.is_failed)
@@ -754,6 +779,7 @@ bool judge_seed(uint64_t seed, const struct judge_options *options, struct judge
     add(counts, &run);
     told_release(&quiet.told);
     told_release(&run.told);
+    told_release(&run.late);
     told_release(&run.durable);
     return !run.is_failed;
 }

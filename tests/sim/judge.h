@@ -19,12 +19,14 @@ struct judge_options {
 /* Of all seeds that were judged. */
 struct judge_counts {
     uint64_t seeds, failed, lives, kills, power_cuts, faults, events, incidents, ops, held_against;
-    uint64_t acts;                    /* that were done by hand */
-    uint64_t from_images;             /* lives */
-    uint64_t histories;               /* held against the journal */
-    uint64_t shared;                  /* seeds with a shared store */
-    uint64_t pairs;                   /* seeds in which two lived at once */
-    uint64_t taken;                   /* take-overs in them, that came to be ready */
+    uint64_t acts;        /* that were done by hand */
+    uint64_t from_images; /* lives */
+    uint64_t completed;   /* journals that began with another machine's image, held against all that
+                           * was told before too */
+    uint64_t histories;   /* held against the journal */
+    uint64_t shared;      /* seeds with a shared store */
+    uint64_t pairs;       /* seeds in which two lived at once */
+    uint64_t taken;       /* take-overs in them, that came to be ready */
     uint64_t taken_in_time, taken_ns; /* where nothing was in the way; the longest, from the end of
                                        * the lease until it was ready */
     uint64_t left_open;  /* alerts and tickets of one that was not the owner any more */

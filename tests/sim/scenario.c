@@ -421,8 +421,8 @@ static void make_history(struct scenario *scenario, struct dice *dice)
 }
 
 /* Without snapshots: a machine that begins with an image that another made has not the whole
- * journal, which is what it is judged by. Who takes over tells the same, where no seal decides a
- * time: marks that were not mirrored yet are lost with the machine. */
+ * journal, which is what it is judged by (but see make_images()). Who takes over tells the same,
+ * where no seal decides a time: marks that were not mirrored yet are lost with the machine. */
 static void make_machines(struct scenario *scenario, struct dice *dice)
 {
     scenario->is_shared = scenario->is_orderly && scenario->people.every_ns == 0 &&
@@ -524,6 +524,19 @@ static void make_pair(struct scenario *scenario, struct dice *dice)
     make_aparts(scenario, dice);
 }
 
+/* Before it was thrown for whether the two make snapshots. */
+#define SEEDS_PAIRS_WITHOUT_IMAGES 2000000000
+
+/* What the journal lacks of one that began with the other's image is taken from the undisturbed
+ * run (judge.c), which knows nothing of people. */
+static void make_images(struct scenario *scenario, struct dice *dice)
+{
+    scenario->has_images =
+        scenario->is_pair && scenario->seed >= SEEDS_PAIRS_WITHOUT_IMAGES && dice_percent(dice, 70);
+    for (unsigned i = 0; scenario->has_images && i < scenario->life_count; i++)
+        scenario->life[i].snapshot_ms = (unsigned)dice_between(dice, 200, 3000);
+}
+
 /* Before it was thrown for whether anybody does anything to the two. */
 #define SEEDS_PAIRS_LEFT_ALONE 1000000000
 
@@ -534,7 +547,7 @@ static void make_pair_people(struct scenario *scenario, struct dice *dice)
 {
     struct people_plan *people = &scenario->people;
 
-    if (!scenario->is_pair || scenario->seed < SEEDS_PAIRS_LEFT_ALONE ||
+    if (!scenario->is_pair || scenario->seed < SEEDS_PAIRS_LEFT_ALONE || scenario->has_images ||
         scenario->has_redis_faults || !dice_percent(dice, 90))
         return;
     people->every_ns = dice_between(dice, 50, 1000) * MILLI_NS;
@@ -583,6 +596,7 @@ void scenario_make(struct scenario *scenario, uint64_t seed, unsigned events)
     struct dice dice = dice_of(seed, 1), acts = dice_of(seed, 20);
     struct dice history = dice_of(seed, 21), redis = dice_of(seed, 22);
     struct dice moments = dice_of(seed, 23), pair = dice_of(seed, 24), by = dice_of(seed, 26);
+    struct dice images = dice_of(seed, 27);
 
     *scenario = (struct scenario){.seed = seed, .events = events};
     scenario->is_orderly = dice_percent(&dice, 75);
@@ -599,6 +613,7 @@ void scenario_make(struct scenario *scenario, uint64_t seed, unsigned events)
     make_redis(scenario, &redis);
     make_moments(scenario, &moments);
     make_pair(scenario, &pair);
+    make_images(scenario, &images);
     make_pair_people(scenario, &by);
 }
 
@@ -629,8 +644,9 @@ void scenario_config(const struct scenario *scenario, const struct life_plan *li
         "incident_log: {path: %s}\n"
         "outbox: {flush: %s, ops.max: %u}\n",
         scenario->disorder_ms, life->workers, life->epoch_ms, life->take, disk_data(),
-        scenario->is_shared ? 0 : life->snapshot_ms, scenario->has_history ? "true" : "false",
-        disk_incidents(), life->end_ns == UINT64_MAX ? "1h" : "5s", scenario->ops_max);
+        scenario->is_shared && !scenario->has_images ? 0 : life->snapshot_ms,
+        scenario->has_history ? "true" : "false", disk_incidents(),
+        life->end_ns == UINT64_MAX ? "1h" : "5s", scenario->ops_max);
 
     if (scenario->has_redis)
         used += (size_t)snprintf(to + used, WORLD_CONFIG_BYTES - used,

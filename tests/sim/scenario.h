@@ -36,10 +36,11 @@ struct scenario {
     bool has_refusals; /* ops are refused for good, and sent again by hand in the end */
     bool has_outage;
     bool has_history;
-    bool has_redis; /* the journal is mirrored there */
-    bool is_shared; /* lives are on either of two machines */
-    bool is_pair;   /* and at once (pair.h): the last life of each machine has no end of its own */
-    bool is_frozen; /* some of them are, for a while */
+    bool has_redis;  /* the journal is mirrored there */
+    bool is_shared;  /* lives are on either of two machines */
+    bool is_pair;    /* and at once (pair.h): the last life of each machine has no end of its own */
+    bool has_images; /* of such: snapshots are made, and whoever takes over begins with them */
+    bool is_frozen;  /* some of them are, for a while */
     struct world_apart apart[WORLD_APARTS];
     bool has_redis_faults;
     struct world_redis redis;

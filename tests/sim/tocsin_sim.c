@@ -14,7 +14,7 @@
 #include "random_seed.h"
 
 /* Numbers that a person can copy. */
-#define FRESH_SEEDS UINT64_C(1000000000)
+#define FRESH_SEEDS UINT64_C(4000000000)
 
 static const char usage[] =
     "usage: tocsin_sim [--from SEED|fresh] [--seeds N] [--events N] [--seconds N] [--twice] "
@@ -157,16 +157,16 @@ int main(int argc, char **argv)
            " killed, %" PRIu64 " without power, %" PRIu64 " with faults; %" PRIu64
            " events, %" PRIu64 " incidents, %" PRIu64 " ops; %" PRIu64
            " held against an undisturbed run; %" PRIu64 " lives from images, %" PRIu64
-           " acts, %" PRIu64 " histories, %" PRIu64 " shared stores, %" PRIu64
-           " pairs with %" PRIu64 " take-overs, %" PRIu64
+           " journals from another's, %" PRIu64 " acts, %" PRIu64 " histories, %" PRIu64
+           " shared stores, %" PRIu64 " pairs with %" PRIu64 " take-overs, %" PRIu64
            " of them undisturbed and ready %.3f s after the lease at most, %" PRIu64
            " alerts left open; %" PRIu64 " MiB at most; %.1f s, %.2f "
            "seeds/s, %.2f a second of the processor\n",
            counts.seeds, command.from, counts.failed, counts.lives, counts.kills, counts.power_cuts,
            counts.faults, counts.events, counts.incidents, counts.ops, counts.held_against,
-           counts.from_images, counts.acts, counts.histories, counts.shared, counts.pairs,
-           counts.taken, counts.taken_in_time, (double)counts.taken_ns / 1e9, counts.left_open,
-           counts.memory_kib >> 10, took, (double)counts.seeds / took,
+           counts.from_images, counts.completed, counts.acts, counts.histories, counts.shared,
+           counts.pairs, counts.taken, counts.taken_in_time, (double)counts.taken_ns / 1e9,
+           counts.left_open, counts.memory_kib >> 10, took, (double)counts.seeds / took,
            (double)counts.seeds / processor_s());
     return counts.failed > 0 || counts.seeds == 0;
 }

@@ -17,7 +17,10 @@
 
 static const char *const sink_names[SCENARIO_SINKS] = {"hook", "pager", "snow", "zen"};
 
-/* `tocsin digest --incidents told.jsonl data` */
+/* `tocsin digest --incidents told.jsonl data`. Who judges by a part of it unknowingly would be
+ * blind to the rest. */
+static bool may_begin_late;
+
 static int write_told(void)
 {
     char data[WORLD_PATH_BYTES];
@@ -27,9 +30,11 @@ static int write_told(void)
     struct error err;
 
     snprintf(data, sizeof(data), "%s", disk_data());
+    if (may_begin_late && freopen("/dev/null", "w", stderr) == NULL) /* a note of its beginning */
+        return EXIT_IO;
     if (data_look_open(&look, data, &err) != 0 || data_look_begin(&look, &begin, &err) != 0 ||
-        begin.frame > 1)
-        return EXIT_DATA; /* who judges by a part of it would be blind to the rest */
+        (begin.frame > 1 && !may_begin_late))
+        return EXIT_DATA;
     return cmd_digest(4, argv);
 }
 
@@ -165,30 +170,67 @@ static bool journal_begins_late(void)
     return head.first_frame > 1;
 }
 
-bool told_read(struct told *told)
+/* Room for so many lines of so much text. */
+static void make_room(struct told *told, size_t bytes, size_t lines)
+{
+    told->text = malloc(bytes + 1);
+    told->line = calloc(lines + 1, sizeof(*told->line));
+    told->incident = calloc(lines + 1, sizeof(*told->incident));
+    told->op = calloc(lines + 1, sizeof(*told->op));
+    assert(told->text != NULL && told->line != NULL && told->incident != NULL && told->op != NULL);
+}
+
+bool told_read(struct told *told, bool may_be_late)
 {
     const char *text;
     size_t bytes = 0, lines = 1;
     char *rest, *line;
 
+    may_begin_late = may_be_late;
     if (errand_run(write_told) != 0 || (text = disk_look(DISK_TOLD, &bytes)) == NULL)
         return false;
+    for (size_t i = 0; i < bytes; i++)
+        lines += text[i] == '\n';
+    make_room(told, bytes, lines);
     told->begins_late = journal_begins_late();
-    told->text = malloc(bytes + 1);
-    assert(told->text != NULL);
     memcpy(told->text, text, bytes);
     told->text[bytes] = '\0';
-    for (size_t i = 0; i < bytes; i++)
-        lines += told->text[i] == '\n';
-    told->line = calloc(lines, sizeof(*told->line));
-    told->incident = calloc(lines, sizeof(*told->incident));
-    told->op = calloc(lines, sizeof(*told->op));
-    assert(told->line != NULL && told->incident != NULL && told->op != NULL);
     rest = told->text;
     while ((line = strsep(&rest, "\n")) != NULL)
         if (line[0] != '\0' && !take_line(told, line))
             return false;
     return true;
+}
+
+static size_t find_line(const struct told *told, const struct told_line *line)
+{
+    size_t at = 0, before = 0;
+
+    while (at < told->line_count && told->line[at].hash != line->hash) {
+        before += told->line[at].at_ms < line->at_ms;
+        at++;
+    }
+    return at < told->line_count ? at : before;
+}
+
+void told_complete(const struct told *whole, const struct told *late, struct told *out)
+{
+    size_t from_whole = late->line_count > 0 ? find_line(whole, &late->line[0]) : whole->line_count;
+    size_t count = from_whole + late->line_count, bytes = 0;
+
+    *out = (struct told){0};
+    for (size_t i = 0; i < count; i++)
+        bytes += 1 + strlen(i < from_whole ? whole->line[i].text : late->line[i - from_whole].text);
+    make_room(out, bytes, count);
+    for (size_t i = 0, at = 0; i < count; i++) {
+        const char *line = i < from_whole ? whole->line[i].text : late->line[i - from_whole].text;
+        size_t used = strlen(line) + 1;
+        memcpy(out->text + at, line, used);
+        bool is_taken = take_line(out, out->text + at);
+        assert(is_taken);
+        (void)is_taken; /* it was, before */
+        at += used;
+    }
 }
 
 void told_release(struct told *told)

@@ -49,9 +49,14 @@ struct told {
     uint32_t strange_acts;             /* changes that say something that nobody did */
 };
 
-/* Reads the data directory on the disk of the world. False: it cannot be read. */
-bool told_read(struct told *told);
+/* Reads the data directory on the disk of the world. False: it cannot be read, or begins late and
+ * may not. */
+bool told_read(struct told *told, bool may_be_late);
 void told_release(struct told *told);
+
+/* What `late` says, which begins late, behind what `whole` says before its first line. Owner: the
+ * caller, of all three. */
+void told_complete(const struct told *whole, const struct told *late, struct told *out);
 
 /* Whether it names this incident: its id has the first 32 of these characters. */
 bool told_has_incident(const struct told *told, const char *id);
