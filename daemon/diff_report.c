@@ -306,6 +306,11 @@ void diff_report_print_text(const struct diff_report *report, FILE *to)
         print_per_day(report, page_delta(&result->total), to);
     }
     fputc('\n', to);
+    if (result->nearest_only > 0)
+        fprintf(to,
+                "note: %" PRIu64 " incident%s shared an alert with more than were looked at; "
+                "matched with the nearest\n",
+                result->nearest_only, plural(result->nearest_only));
     if (!diff_report_is_changed(report)) {
         fputs("nothing changed\n", to);
         return;
@@ -496,6 +501,7 @@ bool diff_report_print_json(const struct diff_report *report, FILE *to)
                                         (json_int_t)report->to_ms)
                             : json_null());
     json_object_set_new(root, "near_ms", json_integer(report->near_ms));
+    json_object_set_new(root, "nearest_only", json_count(result->nearest_only));
     for (int s = 0; s < DIFF_SIDES; s++)
         json_object_set_new(root, side_names[s], json_side(report, (enum diff_side)s));
     json_row(report, &result->total, root);

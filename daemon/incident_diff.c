@@ -463,11 +463,14 @@ static void settle(struct incident_diff *diff)
     int64_t new_ms = atomic_load_explicit(&sides[DIFF_NEW].passed_ms, memory_order_relaxed);
     struct held **all = memory_alloc((count + 1) * sizeof(struct held *));
     uint64_t freed = 0, left;
+    struct match_cost cost;
 
     for (int s = 0; s < DIFF_SIDES; s++)
         for (size_t i = 0; i < sides[s].held.count; i++)
             all[at++] = sides[s].held.at[i];
-    incident_match(all, count, diff->config.near_ms, old_ms < new_ms ? old_ms : new_ms);
+    cost = incident_match(all, count, diff->config.near_ms, old_ms < new_ms ? old_ms : new_ms);
+    diff->result.weighed += cost.weighed;
+    diff->result.nearest_only += cost.nearest_only;
     if (count > 1)
         qsort(all, count, sizeof(struct held *), group_order);
     while (done < count && all[done]->is_settled) {

@@ -12,7 +12,7 @@
  *
  * Bound: `bytes_max` over both sides for incidents, their words and members. Beyond it the run
  * that is ahead waits for the other; at twice the bound the comparison fails with a sentence.
- * Settling needs 40 bytes more for each incident and member.
+ * Settling needs 60 bytes more for each incident and member.
  *
  * Thread: calls of one side by one thread at a time, the two sides side by side.
  */
@@ -93,6 +93,8 @@ struct diff_result {
     struct diff_row *rules, *teams;
     size_t rule_count, team_count; /* by name */
     uint64_t settled_times;
+    uint64_t weighed;      /* pairs that were looked at, for each alert that they share */
+    uint64_t nearest_only; /* incidents that shared alerts with more than are looked at */
 };
 
 struct incident_diff;

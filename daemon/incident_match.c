@@ -5,26 +5,36 @@
  * neither the order of incidents nor which run is called old makes a difference. A key may find
  * what has a partner, an alert may not: else each incident of a rule that was added would change
  * those of every rule that looks at the same alerts. What may meet is found in runs: incidents with
- * one (rule, key), ordered by opening, or with one alert, ordered by when it joined, each with the
- * latest end so far, so that a search begins where anything can still overlap.
+ * one (rule, key), ordered by opening, or with one alert, ordered by when it joined. For the stages
+ * a run falls into lanes, by side and by whether a stage before found a partner, and the latest end
+ * and the longest life of any stretch of a lane are known. So the best by key is found without a
+ * look at the others, and of those that have an alert only the nearest that fit are looked at:
+ * thousands of incidents of one key cost each of them a search, not a look at all.
  */
 #include "daemon/incident_match.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include "base/slab.h"
+#include "daemon/peaks.h"
 
 /* One incident in the run of one word: a key, or an alert since it joined. */
 struct place {
     struct id128 word;
-    int64_t from_ms;
-    int64_t reach_ms; /* latest end of the run up to here */
-    uint32_t at;      /* index of the incident */
+    int64_t from_ms, end_ms;
+    uint32_t at; /* index of the incident */
+    uint8_t lane;
 };
 
 struct run_set {
     struct place *at;
     size_t count;
+    struct peaks ends, lives; /* of each place: the end, and end less begin */
+};
+
+/* Places `from` .. `to` - 1 of a run set. */
+struct stretch {
+    size_t from, to;
 };
 
 struct match {
@@ -36,6 +46,9 @@ struct match {
     bool *is_joined;           /* has a partner since an earlier stage */
     uint32_t *partner;         /* chosen in this stage; UINT32_MAX: none */
     uint32_t *shared;          /* alerts shared with the incident that chooses */
+    uint32_t *sharing;         /* those with a count in `shared` */
+    size_t sharing_count;
+    struct match_cost cost;
 };
 
 static int compare_id(struct id128 a, struct id128 b)
@@ -64,6 +77,8 @@ static int place_order(const void *a, const void *b)
 
     if (order != 0)
         return order;
+    if (x->lane != y->lane)
+        return x->lane < y->lane ? -1 : 1;
     if (x->from_ms != y->from_ms)
         return x->from_ms < y->from_ms ? -1 : 1;
     return (x->at > y->at) - (x->at < y->at);
@@ -110,16 +125,10 @@ static void unite(uint32_t *parent, uint32_t a, uint32_t b)
 
 /* ---- runs ---- */
 
-static void runs_order(const struct match *m, struct run_set *runs)
+static void runs_order(struct run_set *runs)
 {
     if (runs->count > 1)
         qsort(runs->at, runs->count, sizeof(runs->at[0]), place_order);
-    for (size_t i = 0; i < runs->count; i++) {
-        bool is_first = i == 0 || !id128_equal(runs->at[i].word, runs->at[i - 1].word);
-        int64_t end = end_of(m, runs->at[i].at);
-        runs->at[i].reach_ms =
-            is_first || runs->at[i - 1].reach_ms < end ? end : runs->at[i - 1].reach_ms;
-    }
 }
 
 static void runs_make(struct match *m)
@@ -132,49 +141,97 @@ static void runs_make(struct match *m)
     m->alerts.at = memory_alloc((members + 1) * sizeof(struct place));
     for (uint32_t i = 0; i < m->count; i++) {
         const struct held *held = m->held[i];
-        m->keys.at[m->keys.count++] =
-            (struct place){.word = held->key, .from_ms = opened_of(m, i), .at = i};
+        m->keys.at[m->keys.count++] = (struct place){
+            .word = held->key, .from_ms = opened_of(m, i), .end_ms = end_of(m, i), .at = i};
         for (uint32_t k = 0; k < held->member_count; k++)
-            m->alerts.at[m->alerts.count++] = (struct place){
-                .word = held->member[k].alert, .from_ms = held->member[k].from_ms, .at = i};
+            m->alerts.at[m->alerts.count++] = (struct place){.word = held->member[k].alert,
+                                                             .from_ms = held->member[k].from_ms,
+                                                             .end_ms = end_of(m, i),
+                                                             .at = i};
     }
-    runs_order(m, &m->keys);
-    runs_order(m, &m->alerts);
+    runs_order(&m->keys);
+    runs_order(&m->alerts);
 }
 
-/* The part of a word's run in which something may be as near as `near_ms` to the incident, which
- * has the word since `from_ms`. */
-static void run_find(const struct match *m, const struct run_set *runs, struct id128 word,
-                     int64_t from_ms, uint32_t at, size_t *from, size_t *to)
+static uint8_t lane_of(enum diff_side side, bool is_joined)
 {
-    int64_t latest = later(end_of(m, at), m->near_ms);
-    size_t low = 0, high = runs->count;
+    return (uint8_t)(1 + 2 * (int)side + (is_joined ? 1 : 0));
+}
 
-    /* The first place of the word whose reach comes near the opening. */
+/* Parts the runs of what is settled, which is all that may meet each other, into lanes by what the
+ * stages before found. */
+static void lanes_make(const struct match *m, struct run_set *runs)
+{
+    size_t settled = 0;
+
+    for (size_t i = 0; i < runs->count; i++) {
+        uint32_t at = runs->at[i].at;
+        if (!m->held[at]->is_settled)
+            continue;
+        runs->at[settled] = runs->at[i];
+        runs->at[settled++].lane = lane_of(m->held[at]->side, m->is_joined[at]);
+    }
+    runs->count = settled;
+    runs_order(runs);
+    peaks_init(&runs->ends, runs->count);
+    peaks_init(&runs->lives, runs->count);
+    for (size_t i = 0; i < runs->count; i++) {
+        runs->ends.level[0][i] = runs->at[i].end_ms;
+        runs->lives.level[0][i] = runs->at[i].end_ms - runs->at[i].from_ms;
+    }
+    peaks_build(&runs->ends);
+    peaks_build(&runs->lives);
+}
+
+static void runs_release(struct run_set *runs)
+{
+    peaks_release(&runs->ends);
+    peaks_release(&runs->lives);
+    free(runs->at);
+    *runs = (struct run_set){0};
+}
+
+/* The first of `within`, a part of the set, that does not come before (word, lane, begin). */
+static size_t find_place(const struct run_set *runs, struct stretch within, struct id128 word,
+                         uint8_t lane, int64_t from_ms)
+{
+    const struct place sought = {.word = word, .lane = lane, .from_ms = from_ms};
+    size_t low = within.from, high = within.to;
+
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        const struct place *place = &runs->at[middle];
-        int order = compare_id(place->word, word);
-        if (order < 0 || (order == 0 && later(place->reach_ms, m->near_ms) < from_ms))
+        if (place_order(&runs->at[middle], &sought) < 0)
             low = middle + 1;
         else
             high = middle;
     }
-    *from = low;
-    while (low < runs->count && id128_equal(runs->at[low].word, word) &&
-           runs->at[low].from_ms <= latest)
-        low++;
-    *to = low;
+    return low;
+}
+
+static struct stretch find_lane(const struct run_set *runs, struct id128 word, uint8_t lane)
+{
+    struct stretch all = {0, runs->count};
+
+    all.from = find_place(runs, all, word, lane, INT64_MIN);
+    all.to = find_place(runs, all, word, (uint8_t)(lane + 1), INT64_MIN);
+    return all;
 }
 
 /* ---- clusters ---- */
 
+/* Of runs that have no lanes yet: each has one order by begin. */
 static void clusters_of_runs(struct match *m, const struct run_set *runs)
 {
-    for (size_t i = 1; i < runs->count; i++)
-        if (id128_equal(runs->at[i].word, runs->at[i - 1].word) &&
-            runs->at[i].from_ms <= later(runs->at[i - 1].reach_ms, m->near_ms))
-            unite(m->cluster, runs->at[i].at, runs->at[i - 1].at);
+    int64_t reach_ms = INT64_MIN; /* latest end of the run so far */
+
+    for (size_t i = 0; i < runs->count; i++) {
+        const struct place *place = &runs->at[i];
+        bool is_first = i == 0 || !id128_equal(place->word, place[-1].word);
+        if (!is_first && place->from_ms <= later(reach_ms, m->near_ms))
+            unite(m->cluster, place->at, place[-1].at);
+        if (is_first || place->end_ms > reach_ms)
+            reach_ms = place->end_ms;
+    }
 }
 
 /* Two with one id opened at one time, so they are neighbours. */
@@ -213,15 +270,14 @@ static int64_t overlap(const struct match *m, uint32_t a, uint32_t b)
     return to - from;
 }
 
-/* Where the other has a partner, both have to have the word at one time. Else it is enough to be
- * near. */
+/* Both have the word since `from_ms` and `b->from_ms`. Where the other has a partner, it has to be
+ * at one time. Else it is enough to be near. */
 static bool may_join(const struct match *m, uint32_t a, int64_t from_ms, const struct place *b)
 {
     int64_t from = from_ms > b->from_ms ? from_ms : b->from_ms;
-    int64_t to = end_of(m, a) < end_of(m, b->at) ? end_of(m, a) : end_of(m, b->at);
+    int64_t to = end_of(m, a) < b->end_ms ? end_of(m, a) : b->end_ms;
 
-    return m->held[a]->side != m->held[b->at]->side &&
-           to - from >= (m->is_joined[b->at] ? 0 : -m->near_ms);
+    return to - from >= (m->is_joined[b->at] ? 0 : -m->near_ms);
 }
 
 static int64_t apart(const struct match *m, uint32_t a, uint32_t b)
@@ -250,38 +306,119 @@ static void prefer(struct match *m, uint32_t at, uint32_t candidate)
         m->partner[at] = candidate;
 }
 
+static void weigh(struct match *m, uint32_t at, const struct place *place)
+{
+    m->cost.weighed++;
+    if (may_join(m, at, opened_of(m, at), place))
+        prefer(m, at, place->at);
+}
+
+/* The best of those that opened before: the part that both have ends with the one or the other, so
+ * it is longest where the other lasts to this one's end, and else where it ends last. Of several,
+ * the opening that is nearest is the last. */
+static void weigh_before(struct match *m, uint32_t at, struct stretch before)
+{
+    const struct run_set *runs = &m->keys;
+    int64_t most_ms = peaks_largest(&runs->ends, before.from, before.to);
+    struct stretch tied = before;
+    size_t best;
+
+    if (before.from == before.to)
+        return;
+    if (most_ms > end_of(m, at))
+        most_ms = end_of(m, at);
+    best = peaks_last(&runs->ends, before.from, before.to, most_ms);
+    tied.to = best + 1;
+    tied.from =
+        find_place(runs, tied, runs->at[best].word, runs->at[best].lane, runs->at[best].from_ms);
+    weigh(m, at, &runs->at[peaks_next(&runs->ends, tied.from, tied.to, most_ms)]);
+}
+
+/* The best of those that opened with it or after: the first that lasts to this one's end, since
+ * each later one has less of it; or the longest of those before that one, which end sooner. */
+static void weigh_after(struct match *m, uint32_t at, struct stretch after)
+{
+    const struct run_set *runs = &m->keys;
+    size_t lasts = peaks_next(&runs->ends, after.from, after.to, end_of(m, at));
+    int64_t longest_ms = peaks_largest(&runs->lives, after.from, lasts);
+
+    if (lasts > after.from)
+        weigh(m, at, &runs->at[peaks_next(&runs->lives, after.from, lasts, longest_ms)]);
+    if (lasts < after.to)
+        weigh(m, at, &runs->at[lasts]);
+}
+
+/* In each lane the best is the one that fits, if any does. */
 static void choose_by_key(struct match *m, uint32_t at)
 {
-    size_t from, to;
+    const struct held *held = m->held[at];
+    enum diff_side other = held->side == DIFF_OLD ? DIFF_NEW : DIFF_OLD;
 
-    run_find(m, &m->keys, m->held[at]->key, opened_of(m, at), at, &from, &to);
-    for (size_t i = from; i < to; i++)
-        if (may_join(m, at, opened_of(m, at), &m->keys.at[i]))
-            prefer(m, at, m->keys.at[i].at);
+    for (int joined = 0; joined < 2; joined++) {
+        uint8_t lane = lane_of(other, joined != 0);
+        struct stretch all = find_lane(&m->keys, held->key, lane);
+        size_t middle = find_place(&m->keys, all, held->key, lane, opened_of(m, at));
+        weigh_before(m, at, (struct stretch){all.from, middle});
+        weigh_after(m, at, (struct stretch){middle, all.to});
+    }
+}
+
+static void share(struct match *m, uint32_t at)
+{
+    m->cost.weighed++;
+    if (m->shared[at]++ == 0)
+        m->sharing[m->sharing_count++] = at;
+}
+
+/* Counts for each of the nearest that fit by an alert that it is shared. Returns true where there
+ * are more. */
+static bool share_alert(struct match *m, uint32_t at, const struct held_member *member,
+                        uint8_t lane)
+{
+    const struct run_set *runs = &m->alerts;
+    struct stretch all = find_lane(runs, member->alert, lane);
+    size_t middle = find_place(runs, all, member->alert, lane, member->from_ms);
+    int64_t since_ms = member->from_ms - m->near_ms, until_ms = later(end_of(m, at), m->near_ms);
+    bool has_more = false;
+
+    for (size_t end = middle, found = 0; end > all.from && !has_more;) {
+        size_t place = peaks_last(&runs->ends, all.from, end, since_ms);
+        if (place == end)
+            break;
+        end = place;
+        if (!may_join(m, at, member->from_ms, &runs->at[place]))
+            continue;
+        has_more = found++ == MATCH_NEAREST;
+        if (!has_more)
+            share(m, runs->at[place].at);
+    }
+    for (size_t place = middle, found = 0;
+         place < all.to && runs->at[place].from_ms <= until_ms && found <= MATCH_NEAREST; place++) {
+        if (!may_join(m, at, member->from_ms, &runs->at[place]))
+            continue;
+        if (found++ < MATCH_NEAREST)
+            share(m, runs->at[place].at);
+        else
+            has_more = true;
+    }
+    return has_more;
 }
 
 /* Counts what is shared, chooses, and wipes the counts. */
 static void choose_by_alerts(struct match *m, uint32_t at)
 {
     const struct held *held = m->held[at];
-    size_t from, to;
+    uint8_t lane = lane_of(held->side == DIFF_OLD ? DIFF_NEW : DIFF_OLD, false);
+    bool has_more = false;
 
-    for (int pass = 0; pass < 3; pass++)
-        for (uint32_t k = 0; k < held->member_count; k++) {
-            int64_t from_ms = held->member[k].from_ms;
-            run_find(m, &m->alerts, held->member[k].alert, from_ms, at, &from, &to);
-            for (size_t i = from; i < to; i++) {
-                const struct place *place = &m->alerts.at[i];
-                if (m->is_joined[place->at] || !may_join(m, at, from_ms, place))
-                    continue;
-                if (pass == 0)
-                    m->shared[place->at]++;
-                else if (pass == 1)
-                    prefer(m, at, place->at);
-                else
-                    m->shared[place->at] = 0;
-            }
-        }
+    m->sharing_count = 0;
+    for (uint32_t k = 0; k < held->member_count; k++)
+        has_more |= share_alert(m, at, &held->member[k], lane);
+    for (size_t i = 0; i < m->sharing_count; i++)
+        prefer(m, at, m->sharing[i]);
+    for (size_t i = 0; i < m->sharing_count; i++)
+        m->shared[m->sharing[i]] = 0;
+    m->cost.nearest_only += has_more;
 }
 
 static void stage(struct match *m, void (*choose)(struct match *m, uint32_t at))
@@ -298,7 +435,8 @@ static void stage(struct match *m, void (*choose)(struct match *m, uint32_t at))
         }
 }
 
-void incident_match(struct held **held, size_t count, int64_t near_ms, int64_t passed_ms)
+struct match_cost incident_match(struct held **held, size_t count, int64_t near_ms,
+                                 int64_t passed_ms)
 {
     struct match m = {.held = held, .count = count, .near_ms = near_ms};
 
@@ -308,6 +446,7 @@ void incident_match(struct held **held, size_t count, int64_t near_ms, int64_t p
     m.group = memory_alloc((count + 1) * sizeof(uint32_t));
     m.partner = memory_alloc((count + 1) * sizeof(uint32_t));
     m.shared = memory_alloc((count + 1) * sizeof(uint32_t));
+    m.sharing = memory_alloc((count + 1) * sizeof(uint32_t));
     m.is_joined = memory_alloc((count + 1) * sizeof(bool));
     memset(m.shared, 0, (count + 1) * sizeof(uint32_t));
     memset(m.is_joined, 0, (count + 1) * sizeof(bool));
@@ -323,15 +462,19 @@ void incident_match(struct held **held, size_t count, int64_t near_ms, int64_t p
             m.is_joined[i] = m.is_joined[i - 1] = true;
         }
     settle_clusters(&m, passed_ms);
+    lanes_make(&m, &m.keys);
     stage(&m, choose_by_key);
+    runs_release(&m.keys);
+    lanes_make(&m, &m.alerts);
     stage(&m, choose_by_alerts);
+    runs_release(&m.alerts);
     for (uint32_t i = 0; i < count; i++)
         held[i]->group = find(m.group, i);
     free(m.cluster);
     free(m.group);
     free(m.partner);
     free(m.shared);
+    free(m.sharing);
     free(m.is_joined);
-    free(m.keys.at);
-    free(m.alerts.at);
+    return m.cost;
 }

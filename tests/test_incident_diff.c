@@ -2,7 +2,7 @@
  * Aim: incidents of two runs are matched as docs/diff.md says, whatever is settled when, and
  * changing old for new mirrors the result. Method: hand-made lives of incidents with worked-out
  * groups; then random lives, compared with a model that follows the document word by word over all
- * pairs.
+ * pairs, and thousands of one kind, of which each may be looked at a few times only.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -574,6 +574,29 @@ static size_t random_lives(struct life lives[LIVES_MAX], char alerts[LIVES_MAX][
     return count;
 }
 
+/* One rule and one key, and times that are often the same. */
+static size_t crowded_lives(struct life lives[LIVES_MAX], char alerts[LIVES_MAX][MEMBERS_MAX + 1])
+{
+    size_t count = random_lives(lives, alerts);
+    int64_t step = 1 + (int64_t)pick(60);
+
+    for (size_t i = 0; i < count; i++) {
+        lives[i].id = 1000 + i;
+        lives[i].rule = "r";
+        lives[i].key = pick(10) == 0 ? "l" : "k";
+        lives[i].opened = 1 + step * (int64_t)pick(12);
+        lives[i].closed = pick(20) == 0 ? 0 : lives[i].opened + step * (int64_t)(1 + pick(4));
+        if (i > 0 && pick(8) == 0 && lives[i - 1].side != lives[i].side &&
+            (i < 2 || lives[i - 2].id != lives[i - 1].id)) {
+            lives[i].id = lives[i - 1].id;
+            lives[i].key = lives[i - 1].key;
+            lives[i].opened = lives[i - 1].opened;
+            lives[i].closed = lives[i].opened + step;
+        }
+    }
+    return count;
+}
+
 struct model {
     const struct life *lives;
     size_t count;
@@ -702,9 +725,9 @@ static struct expected model_of(const struct life *lives, size_t count)
     return e;
 }
 
-static void random_lives_agree_with_the_model(void **state)
+static void agree_with_the_model(size_t (*make)(struct life lives[LIVES_MAX],
+                                                char alerts[LIVES_MAX][MEMBERS_MAX + 1]))
 {
-    (void)state;
     struct life lives[LIVES_MAX];
     char alerts[LIVES_MAX][MEMBERS_MAX + 1];
     uint64_t first;
@@ -713,7 +736,7 @@ static void random_lives_agree_with_the_model(void **state)
     for (uint64_t i = 0; i < ROUNDS(3000, 200); i++) {
         struct expected expected;
         seed = first + i * 1000003;
-        size_t count = random_lives(lives, alerts);
+        size_t count = make(lives, alerts);
         expected = model_of(lives, count);
         for (int how = 0; how < 4; how++) {
             struct incident_diff *diff =
@@ -734,6 +757,74 @@ static void random_lives_agree_with_the_model(void **state)
             incident_diff_destroy(diff);
         }
     }
+}
+
+static void random_lives_agree_with_the_model(void **state)
+{
+    (void)state;
+    agree_with_the_model(random_lives);
+}
+
+static void crowded_lives_agree_with_the_model(void **state)
+{
+    (void)state;
+    agree_with_the_model(crowded_lives);
+}
+
+/* --- many of one kind ----------------------------------------------------------------------- */
+
+enum { CROWD = 3000, CROWD_NEAR = 4 * CROWD };
+
+/* `CROWD` incidents of each run, all within the nearness of each other, those of the new run a
+ * little later; by one key, or by one alert under another rule. */
+static struct incident_diff *crowd(const char *new_rule)
+{
+    const struct incident_diff_config config = {.near_ms = CROWD_NEAR, .bytes_max = UINT64_MAX};
+    struct incident_diff *diff = incident_diff_create(&config);
+
+    for (int i = 0; i < CROWD; i++)
+        for (int side = 0; side < DIFF_SIDES; side++) {
+            struct life life = {.side = side,
+                                .id = (uint64_t)(2 * i + side + 1),
+                                .rule = side == DIFF_OLD ? "r" : new_rule,
+                                .opened = 4 * i + side + 1,
+                                .closed = 4 * i + 3};
+            struct incident *opened = incident_of(&life, INCIDENT_OPENED);
+            struct incident *closed = incident_of(&life, INCIDENT_CLOSED);
+            incident_diff_told(diff, (enum diff_side)side, opened);
+            incident_diff_joined(diff, (enum diff_side)side, opened->id, alert_of('a'),
+                                 life.opened);
+            incident_diff_told(diff, (enum diff_side)side, closed);
+            incident_unref(opened);
+            incident_unref(closed);
+        }
+    incident_diff_ended(diff, DIFF_OLD);
+    incident_diff_ended(diff, DIFF_NEW);
+    return diff;
+}
+
+static void a_crowd_of_one_key_costs_each_a_few_looks(void **state)
+{
+    (void)state;
+    struct incident_diff *diff = crowd("r");
+    const struct diff_result *result = incident_diff_result(diff);
+
+    assert_int_equal(result->total.changed[DIFF_RETIMED], CROWD);
+    assert_int_equal(result->nearest_only, 0);
+    assert_in_range(result->weighed, CROWD, 2 * 6 * CROWD);
+    incident_diff_destroy(diff);
+}
+
+static void of_a_crowd_with_one_alert_the_nearest_are_looked_at(void **state)
+{
+    (void)state;
+    struct incident_diff *diff = crowd("s");
+    const struct diff_result *result = incident_diff_result(diff);
+
+    assert_int_equal(result->total.changed[DIFF_REWORDED], CROWD);
+    assert_int_equal(result->nearest_only, 2 * CROWD);
+    assert_in_range(result->weighed, CROWD, 2 * 2 * MATCH_NEAREST * CROWD);
+    incident_diff_destroy(diff);
 }
 
 int main(void)
@@ -757,6 +848,9 @@ int main(void)
         cmocka_unit_test(at_twice_the_bound_it_fails),
         cmocka_unit_test(who_is_ahead_waits_at_the_bound),
         cmocka_unit_test(random_lives_agree_with_the_model),
+        cmocka_unit_test(crowded_lives_agree_with_the_model),
+        cmocka_unit_test(a_crowd_of_one_key_costs_each_a_few_looks),
+        cmocka_unit_test(of_a_crowd_with_one_alert_the_nearest_are_looked_at),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
