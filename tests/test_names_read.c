@@ -200,6 +200,15 @@ static void each_part_of_a_rule_reads_names(void **state)
         {"    sequence:\n      - {as: a, where: check == \"a\"}\n"
          "      - {as: b, where: check.contains(labels.q)}\n    within: 1m\n",
          "cleared()", NAME_IN_WHERE},
+        /* A strict one: its events are those of `where`, whichever of them are steps. */
+        {GOOD_WHERE
+         "    contiguity: strict\n    sequence:\n      - {as: a, where: check == \"a\"}\n"
+         "      - {as: b, where: message.contains(labels.q)}\n    within: 1m\n",
+         "cleared()", NAME_IN_WHERE},
+        {GOOD_WHERE
+         "    contiguity: strict\n    sequence:\n      - {as: a, where: check == \"a\"}\n"
+         "      - {as: b, where: check == \"b\"}\n    within: 1m\n",
+         "cleared()", 0},
         {"    by: [labels.q]\n    all:\n      - {as: a, where: labels.q == \"a\"}\n"
          "      - {as: b, where: check == \"b\"}\n    within: 1m\n",
          "last(value) < 3.0", NAME_IN_BY | NAME_IN_WHERE},
