@@ -209,7 +209,8 @@ void window_release(struct window *window, struct slab *slab)
 
 /* ---- images ---- */
 
-enum { ENTRY_BYTES_LEAST = 40, VALUE_BYTES_LEAST = 12 };
+/* Of an entry without words, and of a value without text. */
+enum { ENTRY_BYTES_LEAST = 36, VALUE_BYTES_LEAST = 12 };
 
 static void values_put(struct image_out *out, const struct window_values *values)
 {

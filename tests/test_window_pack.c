@@ -9,8 +9,10 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <stdlib.h>
 #include <string.h>
 #include "base/hash.h"
+#include "correlate/image.h"
 #include "correlate/window.h"
 #include "correlate/window_pack.h"
 
@@ -317,9 +319,35 @@ static void memory_of_one_size_serves_another(void **state)
     slab_release(&slab);
 }
 
+/* Of entries without words there are no more bytes than these: nothing has to follow. */
+static void an_image_of_entries_alone_is_read_back(void **state)
+{
+    struct slab slab;
+
+    (void)state;
+    slab_init(&slab);
+    for (uint32_t count = 1; count < 200; count += 11) {
+        struct window window = filled(count, 5, 1000, 0, &slab), again = filled(0, 1, 0, 0, &slab);
+        struct image_out out = {0};
+        window_save(&window, &out);
+        struct image_in in = {.at = out.bytes.at, .bytes = out.bytes.count};
+        window_load(&again, &slab, &in);
+        if (in.fault != NULL)
+            fail_msg("%u entries: %s", count, in.fault);
+        assert_int_equal(in.used, in.bytes);
+        assert_int_equal(again.count, count);
+        window_release(&again, &slab);
+        window_release(&window, &slab);
+        free(out.bytes.at);
+    }
+    assert_int_equal(slab_blocks(&slab), 0);
+    slab_release(&slab);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_image_of_entries_alone_is_read_back),
         cmocka_unit_test(a_window_holds_what_was_put_in),
         cmocka_unit_test(blocks_are_as_large_as_what_they_hold),
         cmocka_unit_test(times_far_away_are_held_in_a_ring),
