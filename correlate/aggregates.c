@@ -17,7 +17,9 @@ static int64_t distinct(const struct window *window, uint32_t index, int64_t eno
 
     if (room > SEEN)
         seen = memory_alloc((size_t)room * sizeof(*seen));
-    for (uint32_t e = window->count; e-- > 0 && count <= enough;) {
+    for (uint32_t e = window->span; e-- > 0 && count <= enough;) {
+        if (window_is_gone(window, e))
+            continue;
         uint64_t hash = window_values(window, e)->value[index].hash;
         int64_t i = 0;
         while (i < count && seen[i] != hash)
@@ -34,7 +36,7 @@ static double sum_of(const struct window_column *column, enum aggregate_kind kin
 {
     struct exact_moments moments = {0};
 
-    for (uint32_t e = 0; e < column->window->count; e++) {
+    for (uint32_t e = 0; e < column->window->span; e++) {
         double number = window_number(column, e);
         if (number == number)
             exact_add(&moments, exact_of(number));
@@ -50,7 +52,7 @@ static double end_of(const struct window_column *column, enum aggregate_kind kin
 {
     double found = NAN;
 
-    for (uint32_t e = 0; e < column->window->count; e++) {
+    for (uint32_t e = 0; e < column->window->span; e++) {
         double number = window_number(column, e);
         if (number != number)
             continue;
@@ -77,7 +79,7 @@ static double quantile_of(const struct window_column *column, double share)
 
     if (column->window->count > FEW)
         numbers = memory_alloc(column->window->count * sizeof(*numbers));
-    for (uint32_t e = 0; e < column->window->count; e++) {
+    for (uint32_t e = 0; e < column->window->span; e++) {
         double number = window_number(column, e);
         if (number == number)
             numbers[count++] = number;
@@ -99,7 +101,7 @@ static double rate_of(const struct window_column *column)
     int64_t first_ms = 0, last_ms = 0;
     uint32_t count = 0;
 
-    for (uint32_t e = 0; e < column->window->count; e++) {
+    for (uint32_t e = 0; e < column->window->span; e++) {
         double number = window_number(column, e);
         if (number != number)
             continue;

@@ -105,7 +105,7 @@ static void baseline_clear(struct correlation *c, struct key_state *key, const s
     struct window window = window_of(correlation_rule(c, key), key_body(key));
 
     c->retired++;
-    window_mark_cleared(&window, touch->alert);
+    window_clear_alert(&window, touch->alert, &c->worker->slab);
 }
 
 /* As any incident, but that the key is heard of. */

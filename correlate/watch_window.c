@@ -90,7 +90,9 @@ static struct window_values *values_make(struct correlation *c, const struct rul
 void window_join(struct correlation *c, const struct key_state *key, const struct window *window,
                  struct open_incident *open, const struct touch *touch)
 {
-    for (uint32_t i = 0; i < window->count; i++) {
+    for (uint32_t i = 0; i < window->span; i++) {
+        if (window_is_gone(window, i))
+            continue;
         const struct window_entry entry = window_get(window, i);
         bool is_its = touch != NULL && id128_equal(entry.alert, touch->alert);
         incident_add(c, open, entry.alert, is_its ? touch->text : NULL, entry.cleared, entry.ts_ms,
@@ -131,15 +133,6 @@ static bool is_true(const struct rule *rule, const struct window *window)
     return rule_when(rule, value);
 }
 
-/* The newest entry of the touch's alert; window->count: it has none. */
-static uint32_t own_entry(const struct window *window, const struct touch *touch)
-{
-    for (uint32_t i = window->count; i-- > 0;)
-        if (id128_equal(*window_alert(window, i), touch->alert))
-            return i;
-    return window->count;
-}
-
 /* What the rule's aggregates look at of the touch's event. */
 static void words_fill(struct correlation *c, const struct window *window, uint32_t i,
                        const struct touch *touch)
@@ -172,8 +165,8 @@ static void gain(struct correlation *c, struct key_state *key, struct window *wi
     window_push(window, &entry, slab);
     if (window->count == 1 && rule->hold_ms > 0)
         window_set_since(window, INT64_MAX);
-    words_fill(c, window, window->count - 1, touch);
-    window_sums_put(window, window->count - 1, slab);
+    words_fill(c, window, window->span - 1, touch);
+    window_sums_put(window, window->span - 1, slab);
     correlation_hold(c, key, 1);
     if (window->count > c->worker->so_far.fullest)
         c->worker->so_far.fullest = window->count;
@@ -206,11 +199,11 @@ void window_take(struct correlation *c, struct key_state *key, struct window *wi
 {
     const struct rule *rule = correlation_rule(c, key);
     struct slab *slab = &c->worker->slab;
-    uint32_t i = window->count;
+    uint32_t i = window->span;
 
     if (touch->kind == TOUCH_CHANGE || rule->window_kind == WINDOW_OPEN)
-        i = own_entry(window, touch);
-    if (i < window->count) {
+        i = window_find(window, touch->alert, slab);
+    if (i < window->span) {
         window_sums_take(window, i, slab);
         window_values_free(window, i, slab);
         window_set_severity(window, i, touch->severity);
@@ -238,29 +231,21 @@ static void window_raise(struct correlation *c, struct key_state *key, const str
         window_open(c, key, &window, touch, &touch->order);
 }
 
-/* It is open no more: its entry leaves a window of what is open. */
+/* It is open no more: its entry, of which there is one, leaves a window of what is open. */
 static void leave(struct correlation *c, struct key_state *key, struct window *window,
                   const struct touch *touch)
 {
     const struct rule *rule = correlation_rule(c, key);
+    struct slab *slab = &c->worker->slab;
+    uint32_t i = window_find(window, touch->alert, slab);
 
-    for (uint32_t i = 0; i < window->count; i++) {
-        if (!id128_equal(*window_alert(window, i), touch->alert))
-            continue;
-        window_remove(window, i, &c->worker->slab);
-        window_keep(key, window);
-        count_expired(c, key, 1);
-        if (rule->hold_ms > 0)
-            hold(rule, key, window, touch->order.at_ms);
+    if (i == window->span)
         return;
-    }
-}
-
-void window_mark_cleared(const struct window *window, struct id128 alert)
-{
-    for (uint32_t i = 0; i < window->count; i++)
-        if (id128_equal(*window_alert(window, i), alert))
-            window_set_cleared(window, i);
+    window_remove(window, i, slab);
+    window_keep(key, window);
+    count_expired(c, key, 1);
+    if (rule->hold_ms > 0)
+        hold(rule, key, window, touch->order.at_ms);
 }
 
 static void window_clear(struct correlation *c, struct key_state *key, const struct touch *touch)
@@ -272,7 +257,7 @@ static void window_clear(struct correlation *c, struct key_state *key, const str
     if (rule->window_kind == WINDOW_OPEN)
         leave(c, key, &window, touch);
     else
-        window_mark_cleared(&window, touch->alert);
+        window_clear_alert(&window, touch->alert, &c->worker->slab);
 }
 
 static int64_t window_due(const struct correlation *c, const struct key_state *key)
@@ -288,7 +273,7 @@ static int64_t window_due(const struct correlation *c, const struct key_state *k
     case WINDOW_TUMBLING:
         return (floor_div(window.since_ms, rule->window_ms) + 1) * rule->window_ms;
     case WINDOW_SESSION: {
-        int64_t quiet_ms = window_at_ms(&window, window.count - 1) + rule->window_ms;
+        int64_t quiet_ms = window_at_ms(&window, window.span - 1) + rule->window_ms;
         int64_t max_ms = window.since_ms + rule->session_max_ms;
         return quiet_ms < max_ms ? quiet_ms : max_ms;
     }

@@ -17,9 +17,6 @@
 void window_take(struct correlation *c, struct key_state *key, struct window *window,
                  const struct touch *touch);
 
-/* The entries of an alert are marked: it is not open in an incident that begins with them. */
-void window_mark_cleared(const struct window *window, struct id128 alert);
-
 /* All entries leave. `window` is to be kept afterwards. */
 void window_expire(struct correlation *c, const struct key_state *key, struct window *window);
 

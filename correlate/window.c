@@ -4,12 +4,14 @@
 #include <string.h>
 #include "correlate/exact_sum.h"
 #include "correlate/image.h"
+#include "correlate/window_index.h"
 #include "correlate/window_pack.h"
 #include "correlate/window_sums.h"
 
 static size_t ring_bytes(uint32_t room, uint32_t stride, bool has_sums)
 {
     return sizeof(struct window_ring) + (size_t)room * stride +
+           (room >= WINDOW_INDEX_ROOM ? sizeof(struct window_index *) : 0) +
            (has_sums ? sizeof(struct window_sums *) : 0);
 }
 
@@ -36,14 +38,10 @@ static void put(struct window_ring_entry *to, const struct window_entry *entry)
                (entry->cleared ? WINDOW_RING_CLEARED : 0);
 }
 
-/* A ring for all entries and one more. */
-static void make_ring(struct window *window, struct slab *slab)
+/* A ring of so much room, in which the entries stand side by side. */
+static void make_ring(struct window *window, uint32_t room, struct slab *slab)
 {
-    const struct window old = *window;
-    uint32_t room = 1;
-
-    while (room <= old.count)
-        room *= 2;
+    struct window old = *window;
     bool has_sums = old.has_sums || (room >= WINDOW_SUMS_ROOM && window_sums_wanted(window->rule));
     struct window_ring *ring = slab_alloc(slab, ring_bytes(room, old.stride, has_sums));
 
@@ -53,19 +51,67 @@ static void make_ring(struct window *window, struct slab *slab)
         *window_ring_sums(ring, old.stride) = old.sums;
     ring->since_ms = old.since_ms;
     window->block = ring;
-    window->entries = ring->entries;
-    window->first = 0;
+    window->entries = window_ring_entries(ring);
+    window->first = window->span = 0;
     window->mask = room - 1;
     window->is_ring = true;
     window->has_sums = has_sums;
-    for (uint32_t i = 0; i < old.count; i++) {
+    window->index = NULL;
+    if (room >= WINDOW_INDEX_ROOM)
+        *window_ring_index(ring) = NULL;
+    for (uint32_t i = 0; i < old.span; i++) {
+        if (window_is_gone(&old, i))
+            continue;
         const struct window_entry entry = window_get(&old, i);
-        put(window_ring_at(window, i), &entry);
-        memcpy(window_words(window, i), window_words(&old, i),
+        uint32_t to = window->span++;
+        put(window_ring_at(window, to), &entry);
+        memcpy(window_words(window, to), window_words(&old, i),
                old.rule->entry_words * sizeof(union window_word));
     }
-    if (old.block != NULL)
+    store(window);
+    if (old.index != NULL && room >= WINDOW_INDEX_ROOM)
+        window_index_make(window, slab);
+    if (old.span > old.count)
+        window_sums_again(window, slab);
+    if (old.block != NULL) {
+        window_index_free(&old, slab);
         slab_free(slab, old.block, block_bytes(&old));
+    }
+}
+
+static uint32_t room_above(uint32_t count)
+{
+    uint32_t room = 1;
+
+    while (room <= count)
+        room *= 2;
+    return room;
+}
+
+/* No place is empty any more. */
+static void close_gaps(struct window *window, struct slab *slab)
+{
+    uint32_t to = 0;
+
+    for (uint32_t i = 0; i < window->span; i++) {
+        if (window_is_gone(window, i))
+            continue;
+        if (to < i)
+            memcpy(window_ring_at(window, to), window_ring_at(window, i), window->stride);
+        to++;
+    }
+    window->span = to;
+    window_index_again(window);
+    window_sums_again(window, slab);
+}
+
+/* All places are taken: those that are gone are used again, where they are many. */
+static void make_room(struct window *window, struct slab *slab)
+{
+    if (window->span - window->count > window->mask / 4)
+        close_gaps(window, slab);
+    else
+        make_ring(window, room_above(window->count), slab);
 }
 
 void window_push(struct window *window, const struct window_entry *entry, struct slab *slab)
@@ -74,11 +120,16 @@ void window_push(struct window *window, const struct window_entry *entry, struct
         return;
     if (window->block == NULL)
         window->since_ms = entry->at_ms;
-    if (!window->is_ring || window->count > window->mask)
-        make_ring(window, slab);
+    if (!window->is_ring)
+        make_ring(window, room_above(window->count), slab);
+    else if (window->span > window->mask)
+        make_room(window, slab);
     window->count++;
+    window->span++;
     store(window);
-    put(window_ring_at(window, window->count - 1), entry);
+    put(window_ring_at(window, window->span - 1), entry);
+    if (window->index != NULL)
+        window_index_push(window);
 }
 
 struct window_entry window_get(const struct window *window, uint32_t i)
@@ -129,8 +180,10 @@ void window_values_free(const struct window *window, uint32_t i, struct slab *sl
 static void free_block(struct window *window, struct slab *slab)
 {
     window_sums_free(window, slab);
+    window_index_free(window, slab);
     slab_free(slab, window->block, block_bytes(window));
-    *window = (struct window){.rule = window->rule, .stride = window->stride};
+    *window =
+        (struct window){.rule = window->rule, .stride = window->stride, .looks = window->looks};
 }
 
 static char *place_at(const struct window *window, uint32_t place)
@@ -172,15 +225,63 @@ static void ring_close_up(struct window *window, uint32_t i)
         move_younger(window, i);
     }
     window->count--;
+    window->span--;
     store(window);
+}
+
+/* Place `i` holds nothing any more but what the others need to stand where they do. */
+static void mark_gone(const struct window *window, uint32_t i, uint32_t number)
+{
+    const struct rule *rule = window->rule;
+    union window_word *word = window_words(window, i);
+
+    window_ring_at(window, i)->bits |= WINDOW_RING_GONE;
+    if (rule->has_distinct)
+        (word++)->number_gone = number;
+    for (uint32_t n = 0; n < rule->argument_count; n++)
+        word[n].number = __builtin_nan("");
+}
+
+/* The first and the last place hold an entry again. */
+static void trim(struct window *window)
+{
+    uint32_t old = 0;
+
+    while (window_is_gone(window, old))
+        old++;
+    window->first = (window->first + old) & window->mask;
+    window->span -= old;
+    window->index->gone -= old;
+    for (; window_is_gone(window, window->span - 1); window->span--)
+        window->index->gone--;
+    window_sums_trimmed(window, old);
+}
+
+/* Entry `i` of several leaves a ring with an index; its values have been freed. */
+static void ring_leave(struct window *window, uint32_t i, uint32_t number, struct slab *slab)
+{
+    window_index_leave(window, i);
+    mark_gone(window, i, number);
+    window->index->gone++;
+    window->count--;
+    trim(window);
+    store(window);
+    if ((uint64_t)window->count * 8 <= window->mask)
+        make_ring(window, room_above(2 * window->count), slab);
+    else if (window->index->gone > window->count)
+        close_gaps(window, slab);
 }
 
 /* Entry `i` leaves; the sums know. */
 static void leave(struct window *window, uint32_t i, struct slab *slab)
 {
+    uint32_t number = window->rule->keeps_values ? window_values(window, i)->number : 0;
+
     window_values_free(window, i, slab);
     if (window->count == 1)
         free_block(window, slab);
+    else if (window->index != NULL)
+        ring_leave(window, i, number, slab);
     else if (window->is_ring)
         ring_close_up(window, i);
     else
@@ -189,20 +290,63 @@ static void leave(struct window *window, uint32_t i, struct slab *slab)
 
 void window_pop(struct window *window, struct slab *slab)
 {
-    window_sums_pop(window, slab);
+    if (window->index == NULL)
+        window_sums_pop(window, slab);
+    else
+        window_sums_gone(window, 0, slab);
     leave(window, 0, slab);
 }
 
 void window_remove(struct window *window, uint32_t i, struct slab *slab)
 {
-    window_sums_remove(window, i, slab);
+    if (window->index == NULL)
+        window_sums_remove(window, i, slab);
+    else
+        window_sums_gone(window, i, slab);
     leave(window, i, slab);
+}
+
+uint32_t window_gone(const struct window_index *index)
+{
+    return index->gone;
+}
+
+uint32_t window_find(struct window *window, struct id128 alert, struct slab *slab)
+{
+    if (window->index == NULL && window->count > WINDOW_INDEX_LEAST)
+        window_index_make(window, slab);
+    if (window->index != NULL)
+        return window_index_find(window, alert);
+    for (uint32_t i = window->span; i-- > 0;) {
+        window->looks++;
+        if (id128_equal(*window_alert(window, i), alert))
+            return i;
+    }
+    return window->span;
+}
+
+void window_clear_alert(struct window *window, struct id128 alert, struct slab *slab)
+{
+    uint32_t i = window_find(window, alert, slab);
+
+    if (window->index != NULL) {
+        for (; i < window->span && !window_get(window, i).cleared;
+             i = window_index_older(window, i))
+            window_set_cleared(window, i);
+        return;
+    }
+    for (; i < window->span; i--) { /* which ends below 0 */
+        window->looks++;
+        if (id128_equal(*window_alert(window, i), alert))
+            window_set_cleared(window, i);
+    }
 }
 
 void window_release(struct window *window, struct slab *slab)
 {
-    for (uint32_t i = 0; i < window->count; i++)
-        window_values_free(window, i, slab);
+    for (uint32_t i = 0; i < window->span; i++)
+        if (!window_is_gone(window, i))
+            window_values_free(window, i, slab);
     if (window->block != NULL)
         free_block(window, slab);
 }
@@ -235,7 +379,9 @@ void window_save(const struct window *window, struct image_out *out)
     if (window->count == 0)
         return;
     image_put_i64(out, has_beginning(rule) ? window->since_ms : window_at_ms(window, 0));
-    for (uint32_t i = 0; i < window->count; i++) {
+    for (uint32_t i = 0; i < window->span; i++) {
+        if (window_is_gone(window, i))
+            continue;
         const struct window_entry entry = window_get(window, i);
         const union window_word *word = window_words(window, i);
         image_put_id(out, entry.alert);
@@ -313,7 +459,7 @@ void window_load(struct window *window, struct slab *slab, struct image_in *in)
         before_ms = at_ms;
         /* A pack begins with its first entry; an older beginning is one whose entries left. */
         if (i == 0 && has_beginning(rule) && since_ms != at_ms)
-            make_ring(window, slab);
+            make_ring(window, 1, slab);
         const struct window_entry entry = {.alert = alert,
                                            .at_ms = at_ms,
                                            .ts_ms = ts_ms,

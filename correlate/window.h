@@ -5,10 +5,15 @@
  * are packed (window_pack.h); many, and those of a rule with `for`, lie in a ring:
  *
  *   pack   [ base, counts | alert ... | words ... | mark ... ]
- *   ring   [ since | first | count | room | entry entry entry ... | sums ]   room is a power of 2
+ *   ring   [ since | first | count | room | index | entry entry ... | sums ]  room: a power of 2
  *
- * `sums` is there where a window that large is kept with them (window_sums.h). A pack becomes a
- * ring when it is full or an entry does not fit in; a ring stays one until it is empty.
+ * `index` is there in a ring of WINDOW_INDEX_ROOM places or more (window_index.h), `sums` where a
+ * window that large is kept with them (window_sums.h). A pack becomes a ring when it is full or an
+ * entry does not fit in; a ring stays one until it is empty.
+ *
+ * In a ring with an index entries that left from the middle keep their places: `count` entries are
+ * there, in `span` places, of which those that window_is_gone() says are none. The first and the
+ * last place always hold an entry. Without an index all places do.
  *
  * `since` is the form's: when the window began, or since when it has been as it is.
  *
@@ -35,7 +40,8 @@
 
 struct image_in; /* correlate/image.h */
 struct image_out;
-struct window_sums; /* correlate/window_sums.h */
+struct window_sums;  /* correlate/window_sums.h */
+struct window_index; /* correlate/window_index.h */
 
 /* What an entry remembers of the fields that `distinct` counts: a hash to compare,
  * and the text, cut to what an explanation can show. */
@@ -74,6 +80,7 @@ struct window_entry {
 union window_word {
     struct window_values *values; /* the first word of a rule with distinct */
     double number;                /* NaN: the event has none */
+    uint64_t number_gone;         /* of the values, of an entry that is gone */
 };
 
 /* An entry in a ring; its words follow. */
@@ -84,14 +91,18 @@ struct window_ring_entry {
     union window_word word[];
 };
 #define WINDOW_RING_CLEARED ((uint64_t)1)
+#define WINDOW_RING_GONE ((uint64_t)2)
 _Static_assert(sizeof(struct window_ring_entry) == 32, "an entry without words is half a line");
 
 struct window_ring {
     int64_t since_ms;
     uint32_t first, count, room;
     uint32_t has_sums; /* behind the entries */
-    _Alignas(8) char entries[];
+    _Alignas(8) char rest[];
 };
+
+/* A ring of so many places may get an index. */
+enum { WINDOW_INDEX_ROOM = 128 };
 
 /* window_pack.h draws it. The head is read and written as one word, as it is read right after it
  * was written:
@@ -107,23 +118,40 @@ struct window_pack {
 /* A key's window, while it is worked on. */
 struct window {
     const struct rule *rule;
-    void *block;              /* NULL: empty */
-    char *entries;            /* of a ring; of a pack their marks, which lie behind the words */
-    struct window_sums *sums; /* NULL: not kept, or not yet */
-    int64_t since_ms;         /* of a pack also what the times of its marks count from */
+    void *block;                /* NULL: empty */
+    char *entries;              /* of a ring; of a pack their marks, which lie behind the words */
+    struct window_sums *sums;   /* NULL: not kept, or not yet */
+    struct window_index *index; /* NULL: not kept, or not yet */
+    int64_t since_ms;           /* of a pack also what the times of its marks count from */
     uint32_t first, count, mask;
+    uint32_t span;        /* places from the oldest to the newest: `count`, and what is gone */
     uint32_t stride;      /* bytes of an entry in a ring */
     uint32_t alert_count; /* of a pack: different ones */
+    uint64_t looks;       /* at entries, to find those of an alert, since it was read */
     bool is_ring;
     bool has_sums;
     bool is_wide;
 };
 
+/* Where a ring of WINDOW_INDEX_ROOM places keeps its index. */
+static inline struct window_index **window_ring_index(struct window_ring *ring)
+{
+    return (struct window_index **)(void *)ring->rest;
+}
+
+static inline char *window_ring_entries(struct window_ring *ring)
+{
+    return ring->rest + (ring->room >= WINDOW_INDEX_ROOM ? sizeof(struct window_index *) : 0);
+}
+
 /* Where a ring with sums keeps them. */
 static inline struct window_sums **window_ring_sums(struct window_ring *ring, uint32_t stride)
 {
-    return (struct window_sums **)(void *)(ring->entries + (size_t)ring->room * stride);
+    return (struct window_sums **)(void *)(window_ring_entries(ring) + (size_t)ring->room * stride);
 }
+
+/* How many entries of an index are gone. */
+uint32_t window_gone(const struct window_index *index);
 
 static inline struct window window_read(void *block, bool is_ring, const struct rule *rule)
 {
@@ -136,18 +164,22 @@ static inline struct window window_read(void *block, bool is_ring, const struct 
     if (is_ring) {
         struct window_ring *ring = block;
         assert(ring != NULL);
-        window.entries = ring->entries;
+        window.entries = window_ring_entries(ring);
         window.since_ms = ring->since_ms;
         window.first = ring->first;
-        window.count = ring->count;
+        window.count = window.span = ring->count;
         window.mask = ring->room - 1;
+        if (ring->room >= WINDOW_INDEX_ROOM)
+            window.index = *window_ring_index(ring);
+        if (window.index != NULL)
+            window.span += window_gone(window.index);
         window.has_sums = ring->has_sums != 0;
         if (window.has_sums)
             window.sums = *window_ring_sums(ring, window.stride);
     } else if (block != NULL) {
         struct window_pack *pack = block;
         window.since_ms = (int64_t)(pack->head << 16) >> 16;
-        window.count = (uint32_t)(pack->head >> 48 & 15) + 1;
+        window.count = window.span = (uint32_t)(pack->head >> 48 & 15) + 1;
         window.alert_count = (uint32_t)(pack->head >> 52 & 15) + 1;
         window.is_wide = (pack->head >> 56 & 1) != 0;
         window.entries = (char *)(pack->alert + window.alert_count) +
@@ -161,6 +193,13 @@ static inline struct window_ring_entry *window_ring_at(const struct window *wind
     uint32_t at = (window->first + i) & window->mask;
 
     return (struct window_ring_entry *)(void *)(window->entries + (size_t)at * window->stride);
+}
+
+/* Place `i` holds no entry any more: nothing but its alert, when it came, and of its words that no
+ * number is there. */
+static inline bool window_is_gone(const struct window *window, uint32_t i)
+{
+    return window->index != NULL && (window_ring_at(window, i)->bits & WINDOW_RING_GONE) != 0;
 }
 
 /* The rule asks when a window began; of others a pack's base follows the oldest entry. */
@@ -271,8 +310,16 @@ void window_push(struct window *window, const struct window_entry *entry, struct
 /* The oldest leaves; with the last one the block does. */
 void window_pop(struct window *window, struct slab *slab);
 
-/* Entry `i` leaves, wherever it stands; in a ring those on the side that has fewer move up. */
+/* Entry `i` leaves, wherever it stands. In a ring without an index those on the side that has fewer
+ * move up; with one any may be at another place afterwards. */
 void window_remove(struct window *window, uint32_t i, struct slab *slab);
+
+/* The newest entry of the alert; window->span: it has none. A large window gets an index. */
+uint32_t window_find(struct window *window, struct id128 alert, struct slab *slab);
+
+/* All entries of the alert are marked as cleared. So those that are older than a marked one are
+ * marked already, and none is looked at twice where there is an index. */
+void window_clear_alert(struct window *window, struct id128 alert, struct slab *slab);
 
 void window_release(struct window *window, struct slab *slab);
 

@@ -86,6 +86,7 @@ static void store(struct window *window, size_t room)
                             (uint64_t)window->is_wide << 56 | (uint64_t)(room / 8) << ROOM_SHIFT;
     window->entries = (char *)window->block + words_at(shape_of(window)) +
                       words_bytes(window->rule, shape_of(window));
+    window->span = window->count;
 }
 
 /* The entries, which lie in `from`, come to lie in the window's block, at places for a shape that

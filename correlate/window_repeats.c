@@ -5,8 +5,16 @@
 
 enum { HEAP_MIN = 16 };
 
+/* Nothing is passed any more. */
+static void start_anew(struct window_repeats *repeats)
+{
+    repeats->heap_count = repeats->passed = repeats->singles = 0;
+}
+
 static uint32_t number_of(const struct window *window, uint32_t i)
 {
+    if (window_is_gone(window, i))
+        return (uint32_t)window_words(window, i)->number_gone;
     return window_values(window, i)->number;
 }
 
@@ -15,7 +23,7 @@ static uint32_t number_of(const struct window *window, uint32_t i)
 static void heap_put(struct window_repeats *repeats, uint32_t number, struct slab *slab)
 {
     if (repeats->heap_count == WINDOW_REPEATS_MAX) {
-        repeats->heap_count = repeats->passed = 0;
+        start_anew(repeats);
         return;
     }
     if (repeats->heap_count == repeats->heap_room) {
@@ -61,8 +69,11 @@ uint32_t window_repeats_number(struct window_repeats *repeats, const struct wind
     if (!repeats->has_taken && repeats->next == UINT32_MAX) {
         /* An entry may stay for so long: all get numbers anew. */
         for (uint32_t k = 0; k < i; k++)
-            window_words(window, k)->values->number = k;
-        repeats->heap_count = repeats->passed = 0;
+            if (window_is_gone(window, k))
+                window_words(window, k)->number_gone = k;
+            else
+                window_words(window, k)->values->number = k;
+        start_anew(repeats);
         repeats->next = i;
     }
     if (!repeats->has_taken)
@@ -84,8 +95,8 @@ void window_repeats_change(struct window_repeats *repeats, const struct window *
 {
     repeats->taken = number_of(window, i);
     repeats->has_taken = true;
-    if (i < repeats->passed)
-        repeats->passed = i;
+    for (; i < repeats->passed; repeats->passed--)
+        repeats->singles -= !window_is_gone(window, repeats->passed - 1);
 }
 
 /* The entry of that number among those that are passed; `passed`: it is not there. */
@@ -101,7 +112,8 @@ static uint32_t find(const struct window_repeats *repeats, const struct window *
         else
             high = middle;
     }
-    return low < repeats->passed && number_of(window, low) == number ? low : repeats->passed;
+    bool is_there = low < repeats->passed && number_of(window, low) == number;
+    return is_there && !window_is_gone(window, low) ? low : repeats->passed;
 }
 
 static struct value_count *value_of(const struct window *window, const struct value_counts *counts,
@@ -119,13 +131,16 @@ uint32_t window_repeats_oldest(struct window_repeats *repeats, const struct wind
             return i;
         heap_pop(repeats);
     }
-    for (; repeats->passed < looks; repeats->passed++) {
+    for (; repeats->singles < looks; repeats->passed++) {
+        if (window_is_gone(window, repeats->passed))
+            continue;
         struct value_count *value = value_of(window, counts, repeats->passed);
         if (value->times > 1)
-            break;
+            return repeats->passed;
         value->entry = number_of(window, repeats->passed);
+        repeats->singles++;
     }
-    return repeats->passed;
+    return window->span;
 }
 
 void window_repeats_free(struct window_repeats *repeats, struct slab *slab)

@@ -29,7 +29,8 @@ enum { WINDOW_REPEATS_MAX = 1024 };
 struct window_repeats {
     uint32_t *heap; /* numbers of entries that were passed and repeated since; least first */
     uint32_t heap_count, heap_room;
-    uint32_t passed;
+    uint32_t passed; /* places, and how many of them are not gone */
+    uint32_t singles;
     uint32_t next;  /* number of the next entry that comes */
     uint32_t taken; /* number of the one that is about to get other values */
     bool has_taken;
@@ -46,13 +47,29 @@ void window_repeats_add(struct window_repeats *repeats, const struct window *win
 /* Entry `i` is about to get other values. */
 void window_repeats_change(struct window_repeats *repeats, const struct window *window, uint32_t i);
 
-/* Entry `i` leaves. */
+/* Entry `i` leaves, its place is gone (window_index.h). */
+static inline void window_repeats_gone(struct window_repeats *repeats, uint32_t i)
+{
+    repeats->singles -= i < repeats->passed;
+}
+
+/* The oldest `places` and those from `span` on, which are gone, are none any more. */
+static inline void window_repeats_trimmed(struct window_repeats *repeats, uint32_t places,
+                                          uint32_t span)
+{
+    repeats->passed -= places < repeats->passed ? places : repeats->passed;
+    if (repeats->passed > span)
+        repeats->passed = span;
+}
+
+/* Entry `i` leaves, and its place does. */
 static inline void window_repeats_leave(struct window_repeats *repeats, uint32_t i)
 {
+    repeats->singles -= i < repeats->passed;
     repeats->passed -= i < repeats->passed;
 }
 
-/* The oldest of the first `looks` entries that is repeated; `looks`: none is. */
+/* The oldest of the first `looks` entries that is repeated; window->span: none is. */
 uint32_t window_repeats_oldest(struct window_repeats *repeats, const struct window *window,
                                const struct value_counts *counts, uint32_t looks);
 

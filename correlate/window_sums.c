@@ -65,7 +65,7 @@ static bool number_before(const struct window_column *column, uint32_t i, uint32
 
 static bool number_after(const struct window_column *column, uint32_t i, uint32_t *found)
 {
-    while (++i < column->window->count) {
+    while (++i < column->window->span) {
         double number = window_number(column, i);
         if (number == number) {
             *found = i;
@@ -239,7 +239,7 @@ static void make(struct window *window, struct slab *slab)
     for (uint32_t p = 0; p < rule->aggregate_count; p++)
         if (rule->aggregate[p].kind == AGGREGATE_MAX)
             window->sums->part[p].extremes.is_max = true;
-    for (uint32_t i = 0; i < window->count; i++)
+    for (uint32_t i = 0; i < window->span; i++)
         change(window, i, true, slab);
     *window_ring_sums(window->block, window->stride) = window->sums;
 }
@@ -286,6 +286,30 @@ void window_sums_remove(struct window *window, uint32_t i, struct slab *slab)
         else if (kind == AGGREGATE_FIRST || kind == AGGREGATE_LAST || kind == AGGREGATE_RATE)
             ends_close_up(&sums->part[p].ends, sums->base, i);
     }
+}
+
+void window_sums_gone(struct window *window, uint32_t i, struct slab *slab)
+{
+    if (window->sums == NULL)
+        return;
+    change(window, i, false, slab);
+    window_repeats_gone(&window->sums->repeats, i);
+}
+
+void window_sums_trimmed(struct window *window, uint32_t places)
+{
+    if (window->sums == NULL)
+        return;
+    window_repeats_trimmed(&window->sums->repeats, places, window->span);
+    window->sums->base += places;
+}
+
+void window_sums_again(struct window *window, struct slab *slab)
+{
+    if (window->sums == NULL)
+        return;
+    window_sums_free(window, slab);
+    make(window, slab);
 }
 
 static double real_of(const struct window *window, uint32_t p)

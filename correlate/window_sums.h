@@ -53,11 +53,18 @@ void window_sums_take(struct window *window, uint32_t i, struct slab *slab);
 void window_sums_pop(struct window *window, struct slab *slab);
 void window_sums_remove(struct window *window, uint32_t i, struct slab *slab);
 
+/* For a window with an index: entry `i` is about to leave, its place stays; the oldest `places` and
+ * those behind the window's span, of which no entry is left, are none any more; the entries stand
+ * at other places. */
+void window_sums_gone(struct window *window, uint32_t i, struct slab *slab);
+void window_sums_trimmed(struct window *window, uint32_t places);
+void window_sums_again(struct window *window, struct slab *slab);
+
 /* The value of aggregate `i`, which is not count(), of a window whose sums are not NULL. */
 int64_t window_sums_value(const struct window *window, uint32_t i);
 
 /* Of a rule that keeps_values: the oldest of the first `looks` entries whose value a newer one has,
- * too (window_repeats.h); `looks` if there is none. The sums are not NULL. */
+ * too (window_repeats.h); window->span if there is none. The sums are not NULL. */
 uint32_t window_sums_oldest_repeated(const struct window *window, uint32_t looks);
 
 void window_sums_free(struct window *window, struct slab *slab);

@@ -19,7 +19,9 @@ static void put_values(struct text_buffer *to, const struct window *window, uint
     uint64_t shown[WHY_VALUES];
     unsigned count = 0;
 
-    for (uint32_t e = 0; e < window->count; e++) {
+    for (uint32_t e = 0; e < window->span; e++) {
+        if (window_is_gone(window, e))
+            continue;
         const struct window_values *values = window_values(window, e);
         uint64_t hash = values->value[index].hash;
         unsigned i = 0;
