@@ -229,6 +229,35 @@ static void the_bytes_of_dead_ops_are_bounded_as_well(void **state)
     bounds.dead_bytes_max = UINT64_C(1) << 30;
 }
 
+/* What was sent again and taken has left the bounds: there is room for another one. */
+static void what_was_taken_at_last_makes_room_for_what_is_given_up(void **state)
+{
+    struct op op = fixture_op(9, 1, OP_OPEN, 0);
+    struct outbox_op *copy = outbox_op_create(&op);
+    uint64_t bytes = outbox_op_bytes(copy);
+
+    (void)state;
+    outbox_op_destroy(copy);
+    for (int is_of_bytes = 0; is_of_bytes < 2; is_of_bytes++) {
+        tear_down(NULL);
+        set_up(NULL);
+        bounds.dead_max = is_of_bytes ? DEAD_MAX : 1;
+        bounds.dead_bytes_max = is_of_bytes ? bytes + bytes / 2 : UINT64_C(1) << 30;
+        begin_world(NULL, 0);
+        for (uint64_t incident = 1; incident <= 3; incident++) {
+            submit(incident, 1, OP_OPEN, 0);
+            kill_next();
+            assert_int_equal(counters(0).dead_kept, 1);
+            assert_int_equal(redrive(&everything).redriven, 1);
+            answer_next(200);
+        }
+        assert_int_equal(counters(0).done, 3);
+        assert_int_equal(counters(0).forgotten, 0);
+    }
+    bounds.dead_max = DEAD_MAX;
+    bounds.dead_bytes_max = UINT64_C(1) << 30;
+}
+
 static void O5_what_is_sent_again_has_all_its_time_again(void **state)
 {
     uint64_t from_ns, age_s;
@@ -373,6 +402,7 @@ int main(void)
         TEST(O8_what_a_later_op_has_told_is_not_sent_again),
         TEST(at_their_bound_the_oldest_dead_ops_are_forgotten),
         TEST(the_bytes_of_dead_ops_are_bounded_as_well),
+        TEST(what_was_taken_at_last_makes_room_for_what_is_given_up),
         TEST(O5_what_is_sent_again_has_all_its_time_again),
         TEST(O7_a_dead_op_leaves_the_bound_once),
         TEST(O7_bounds_do_not_mix_when_updates_merge),

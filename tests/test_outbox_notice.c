@@ -447,6 +447,26 @@ static void D4_the_end_of_a_refused_start_is_told_once(void **state)
     assert_int_equal(count_at_two(), seen);
 }
 
+/* A sink that wants nothing of it has heard the last word: it is not told at every start. */
+static void D4_an_end_of_a_refused_start_that_is_given_up_is_not_told_again(void **state)
+{
+    struct outbox_refusal before = {.sink = 1, .since_ms = 1769940000000, .why = "damaged"};
+
+    (void)state;
+    begin_world(NULL, 0);
+    assert_true(outbox_core_take_refusals(core, &before, 1));
+    outbox_core_end_refusals(core);
+    outbox_core_run(core);
+    assert_int_equal(fixture_sent_count, 1);
+    assert_false(outbox_core_refusal_ended(core, 0));
+    fixture_answer(0, 503, "", ""); /* will be sent again */
+    assert_false(outbox_core_refusal_ended(core, 0));
+    assert_true(run_until_sent(1, 10000));
+    fixture_answer(1, 404, "no such hook", "");
+    assert_int_equal(counters(1).dead, 1);
+    assert_true(outbox_core_refusal_ended(core, 0));
+}
+
 /* What it says of itself goes to everybody while it lasts: nothing of what is not, then one
  * opening, then its end. */
 static void begins_and_ends(void (*tell)(struct outbox_core *core, const char *why),
@@ -515,6 +535,7 @@ int main(void)
         TEST(L6_a_ledger_that_does_not_add_up_is_told_to_all),
         TEST(D4_a_refused_start_is_told_as_one_incident_for_one_reason),
         TEST(D4_the_end_of_a_refused_start_is_told_once),
+        TEST(D4_an_end_of_a_refused_start_that_is_given_up_is_not_told_again),
         TEST(F7_memory_that_is_short_is_told_to_all_with_its_end),
         TEST(T6_a_clock_that_is_off_is_told_to_all_with_its_end),
     };

@@ -418,6 +418,33 @@ static void a_2xx_of_pagerduty_counts_only_with_its_own_words(void **state)
     assert_int_equal(counters(0).dead, 0);
 }
 
+/* ---- the last error ---- */
+
+static void the_last_error_shows_no_secret_of_the_sink(void **state)
+{
+    static const char *const options[][2] = {{"secret", "hunter2-hunter2"}};
+
+    (void)state;
+    begin_world(options, 1);
+    submit(1, 1, OP_OPEN, 0);
+    outbox_core_run(core);
+    fixture_answer(0, 500, "no signature with hunter2-hunter2 here", "");
+    assert_string_equal(counters(0).last_error, "HTTP 500: no signature with *** here");
+}
+
+static void of_a_longer_last_error_nothing_stays_behind_a_shorter_one(void **state)
+{
+    (void)state;
+    begin_world(NULL, 0);
+    submit(1, 1, OP_OPEN, 0);
+    outbox_core_run(core);
+    fixture_answer(0, 503, "busy until the end of the week", "");
+    assert_string_equal(counters(0).last_error, "HTTP 503: busy until the end of the week");
+    assert_true(run_until_sent(1, 10000));
+    fixture_answer(1, 500, "", "");
+    assert_string_equal(counters(0).last_error, "HTTP 500");
+}
+
 /* --- what of an incident is still to be sent ----------------------------------------------- */
 
 static const struct id128 first_incident = {0x0123456789abcdefu, 1}; /* fixture_incident() */
@@ -490,6 +517,8 @@ int main(void)
         TEST(O6_a_failure_before_the_first_byte_is_certain),
         TEST(O6_a_2xx_without_the_expected_body_is_not_delivered),
         TEST(a_2xx_of_pagerduty_counts_only_with_its_own_words),
+        TEST(the_last_error_shows_no_secret_of_the_sink),
+        TEST(of_a_longer_last_error_nothing_stays_behind_a_shorter_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

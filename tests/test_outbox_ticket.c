@@ -37,6 +37,17 @@ static const struct sink_config configs[SINKS] = {
 };
 static const char *const hosts[] = {"pager.example", "zen.example", "snow.example"};
 
+/* The linker sends our own malloc() through here. */
+void *__real_malloc(size_t bytes);
+void *__wrap_malloc(size_t bytes);
+
+static bool memory_is_short;
+
+void *__wrap_malloc(size_t bytes)
+{
+    return memory_is_short ? NULL : __real_malloc(bytes);
+}
+
 static struct sink *sinks[SINKS];
 static struct outbox_core *core;
 
@@ -104,7 +115,7 @@ static int set_up(void **state)
     (void)state;
     fixture_host_install();
     desk_reset();
-    gates_are_shut = false;
+    gates_are_shut = memory_is_short = false;
     bounds.refs_max = 100;
     for (size_t i = 0; i < SINKS; i++)
         if (sink_create(&configs[i], true, &sinks[i], &err) != 0)
@@ -326,6 +337,50 @@ static void a_ticket_that_no_look_up_shows_is_kept_and_counted(void **state)
     submit(7, 2, OP_RESOLVE, SNOW);
     assert_true(desk_run(core, HOUR_MS / 2));
     assert_int_equal(desk_count("snow.example", true), 0);
+}
+
+/* A look-up shows so many at most, the oldest. Ours, the youngest, is not among them. */
+static void D3_no_ticket_is_closed_when_others_fill_the_look_up(void **state)
+{
+    char ours[sizeof(desk.ticket[0].ref)];
+
+    (void)state;
+    desk.lag_ns = 20 * UINT64_C(1000000000); /* the look-up before shows none of them */
+    for (size_t i = 0; i < SINK_FOUND_MAX; i++)
+        desk_create("snow.example", "0123456789abcdef0000000000000007", "", "");
+    submit(7, 1, OP_OPEN, SNOW);
+    assert_true(desk_run(core, HOUR_MS));
+    assert_int_equal(requests("POST"), 1);
+    assert_int_equal(desk_count("snow.example", true), SINK_FOUND_MAX + 1);
+    assert_int_equal(counters(SNOW).unseen, 1);
+    assert_int_equal(counters(SNOW).duplicates, 0);
+    snprintf(ours, sizeof(ours), "%s", desk.ticket[SINK_FOUND_MAX].ref);
+    submit(7, 2, OP_RESOLVE, SNOW);
+    assert_true(desk_run(core, HOUR_MS));
+    assert_false(desk_find(ours, strlen(ours))->is_open);
+    assert_int_equal(desk_count("snow.example", true), SINK_FOUND_MAX);
+}
+
+/* The second ticket cannot be noted: the look-up is made again, and then it is closed. */
+static void D3_twins_that_find_no_memory_are_looked_up_again(void **state)
+{
+    (void)state;
+    desk.lag_ns = 20 * UINT64_C(1000000000);
+    desk_create("snow.example", "0123456789abcdef0000000000000007", "", ""); /* of another owner */
+    submit(7, 1, OP_OPEN, SNOW);
+    assert_false(desk_run(core, 1000));
+    assert_int_equal(desk_count("snow.example", true), 2);
+    while (requests("GET") < 2) /* before and after */
+        assert_false(desk_run(core, 10));
+    memory_is_short = true;
+    assert_false(desk_run(core, 100)); /* until after the answer */
+    memory_is_short = false;
+    assert_int_equal(requests("GET"), 2);
+    assert_true(desk_run(core, HOUR_MS));
+    assert_int_equal(desk_count("snow.example", true), 1);
+    assert_int_equal(requests("GET"), 3);
+    assert_int_equal(counters(SNOW).duplicates, 1);
+    assert_int_equal(counters(SNOW).done, 1);
 }
 
 static void a_twin_that_cannot_be_closed_is_counted_and_holds_nothing_up(void **state)
@@ -786,6 +841,8 @@ int main(void)
         TEST(D3_a_second_ticket_of_another_owner_is_linked_closed_and_counted),
         TEST(D3_a_look_up_behind_by_more_than_the_settle_time_costs_a_duplicate),
         TEST(a_ticket_that_no_look_up_shows_is_kept_and_counted),
+        TEST(D3_no_ticket_is_closed_when_others_fill_the_look_up),
+        TEST(D3_twins_that_find_no_memory_are_looked_up_again),
         TEST(a_twin_that_cannot_be_closed_is_counted_and_holds_nothing_up),
         TEST(D3_class_b_looks_up_once_its_key_may_be_forgotten),
         TEST(a_ticket_is_changed_by_its_reference_without_another_look_up),
