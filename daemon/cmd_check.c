@@ -158,8 +158,9 @@ static const char *idle_reason(const struct mute *mute, const struct mute_reach 
     if (reach->is_one_side)
         return "can inhibit nothing: what matches its source matches its target as well, and what "
                "matches both is not inhibited by another that does";
-    return "can inhibit nothing: no two rules whose incidents match source and target have the "
-           "same names of `equal` in `by`";
+    return "can inhibit nothing: of each two rules whose incidents match source and target, one "
+           "has "
+           "a name of `equal` in `by` that the other has not, and it is never empty there";
 }
 
 /* What is to be mended: a name that nothing has, or a severity. False: neither is known. */
@@ -170,6 +171,21 @@ static bool idle_cause(const struct rule_set *rules, uint32_t index, const struc
         return true;
     snprintf(to, STRAY_BYTES, "the rules that it names open no incident of such a severity");
     return reach->is_severity && !reach->is_one_side;
+}
+
+static void print_equal(const struct mute *mute, const struct mute_reach *reach)
+{
+    const char *kind = mute_kind_name(mute->kind);
+
+    for (uint32_t i = 0; i < mute->equal_count; i++)
+        if (reach->idle_equal & 1u << i)
+            printf("note: %s: %s %s: no rule that it is about has %s in `by`, so in `equal` it "
+                   "makes no difference: what neither has counts as equal\n",
+                   mute->place, kind, mute->id, mute->equal[i]);
+        else if (reach->only_empty & 1u << i)
+            printf("note: %s: %s %s: no two rules that it is about both have %s in `by`, so it is "
+                   "only about incidents whose %s is empty or missing\n",
+                   mute->place, kind, mute->id, mute->equal[i], mute->equal[i]);
 }
 
 static void print_mute(const struct rule_set *rules, uint32_t index, bool is_looked_at)
@@ -192,12 +208,8 @@ static void print_mute(const struct rule_set *rules, uint32_t index, bool is_loo
                unit_format_time(end_ms, ended),
                mute->kind == MUTE_MAINTENANCE ? ", and opens no more" : "");
     }
-    for (uint32_t i = 0; reach.is_possible && i < mute->equal_count; i++)
-        if (reach.idle_equal & 1u << i)
-            printf(
-                "note: %s: %s %s: no two rules that it is about have %s in `by`, so in `equal` it "
-                "makes no difference: what neither has counts as equal\n",
-                mute->place, mute_kind_name(mute->kind), mute->id, mute->equal[i]);
+    if (reach.is_possible)
+        print_equal(mute, &reach);
 }
 
 static void print_mutes(const struct rule_set *rules)
@@ -222,16 +234,20 @@ static void json_reach(const struct rule_set *rules, uint32_t index, json_t *obj
 {
     const struct mute *mute = rule_set_mute(rules, index);
     struct mute_reach reach = mute_reach(rules, index);
-    json_t *idle = json_array();
+    json_t *idle = json_array(), *empty = json_array();
     char stray[STRAY_BYTES];
 
-    for (uint32_t i = 0; reach.is_possible && i < mute->equal_count; i++)
+    for (uint32_t i = 0; reach.is_possible && i < mute->equal_count; i++) {
         if (reach.idle_equal & 1u << i)
             json_array_append_new(idle, json_string(mute->equal[i]));
+        if (reach.only_empty & 1u << i)
+            json_array_append_new(empty, json_string(mute->equal[i]));
+    }
     json_object_set_new(object, "matches_nothing", json_boolean(!reach.is_possible));
     if (!reach.is_possible && idle_cause(rules, index, &reach, stray))
         json_object_set_new(object, "why", json_string(stray));
     json_object_set_new(object, "equal_without_effect", idle);
+    json_object_set_new(object, "equal_where_empty", empty);
 }
 
 static json_t *json_mutes(const struct rule_set *rules)

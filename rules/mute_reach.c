@@ -12,7 +12,7 @@
 #include "base/nearest.h"
 
 enum {
-    MASKS = 1 << MUTE_EQUAL_MAX,
+    SHAPES_MAX = 64, /* of rules, as one inhibition tells them apart */
     KNOWN_LABELS = 4,
     FIXED_BYTES_MAX = 256, /* of a name and of a value that are worth knowing beforehand */
     VIEW_BYTES = 16384
@@ -210,68 +210,7 @@ static struct outline outline_of(const struct rule_set *set, uint32_t index, voi
     return outline;
 }
 
-/* The `equal` names that the rule carries, a bit each. */
-static uint32_t carried(const struct rule *rule, const struct mute *mute)
-{
-    uint32_t mask = 0;
-
-    for (uint32_t i = 0; i < mute->equal_count; i++)
-        if (has_name(rule, text_of(mute->equal[i])))
-            mask |= 1u << i;
-    return mask;
-}
-
-uint64_t mute_reach_cost(const struct rule_set *set, uint32_t index)
-{
-    const struct mute *mute = rule_set_mute(set, index);
-    const struct compiled_mute *compiled = (const struct compiled_mute *)(const void *)mute;
-
-    /* Once, and once for each severity. */
-    return (uint64_t)rule_set_count(set) *
-           (8 + compiled->where.count * (asks_severity(&compiled->where) ? 8 : 1) +
-            compiled->source.count * (asks_severity(&compiled->source) ? 8 : 1));
-}
-
-struct mute_reach mute_reach(const struct rule_set *set, uint32_t index)
-{
-    const struct mute *mute = rule_set_mute(set, index);
-    const struct compiled_mute *compiled = (const struct compiled_mute *)(const void *)mute;
-    struct mute_reach reach = {.idle_equal = (1u << mute->equal_count) - 1,
-                               .is_one_side = mute->kind == MUTE_INHIBIT};
-    /* By the names that they carry: rules whose incidents may be a source, and a target. */
-    uint64_t source[MASKS / 64] = {0}, target[MASKS / 64] = {0};
-    _Alignas(16) char bytes[VIEW_BYTES];
-
-    for (uint32_t i = 0; i < rule_set_count(set); i++) {
-        const struct rule *rule = rule_set_rule(set, i);
-        struct outline outline = outline_of(set, i, bytes);
-        uint32_t mask = carried(rule, mute);
-        if (may_match(&outline, &compiled->where, &reach.is_severity)) {
-            target[mask / 64] |= (uint64_t)1 << mask % 64;
-            reach.has_target = true;
-            reach.is_possible |= mute->kind != MUTE_INHIBIT;
-        }
-        if (mute->kind == MUTE_INHIBIT &&
-            may_match(&outline, &compiled->source, &reach.is_severity)) {
-            source[mask / 64] |= (uint64_t)1 << mask % 64;
-            reach.has_source = true;
-        }
-        reach.is_one_side = reach.is_one_side && is_one_side(&outline, compiled);
-    }
-    /* A name that one side lacks is equal when the other lacks it, too. */
-    for (uint32_t mask = 0; mute->kind == MUTE_INHIBIT && mask < MASKS; mask++)
-        if (source[mask / 64] & target[mask / 64] & (uint64_t)1 << mask % 64) {
-            reach.is_possible = true;
-            reach.idle_equal &= ~mask;
-        }
-    reach.is_one_side = reach.is_one_side && reach.has_source && reach.has_target;
-    reach.is_possible = reach.is_possible && !reach.is_one_side;
-    return reach;
-}
-
-/* ---- names that both sides have ---- */
-
-enum { SHARED_MAX = 64 }; /* names of sources that are remembered */
+/* ---- both sides of an inhibition ---- */
 
 static bool asks_name(const struct program *program, const char *name)
 {
@@ -283,6 +222,156 @@ static bool asks_name(const struct program *program, const char *name)
     }
     return false;
 }
+
+/* What every incident has beside the names of `by`. */
+static bool has_every(struct text name)
+{
+    static const char *const names[] = {"rule", "tenant", "priority", "team", "tier"};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (text_equals(name, names[i]))
+            return true;
+    return false;
+}
+
+/* The rules of one side, by the names of `equal` that they carry, a bit each. */
+struct side {
+    const struct program *program;
+    uint32_t asked; /* names that the matcher itself asks for */
+    uint32_t carried[SHAPES_MAX];
+    uint32_t full[SHAPES_MAX]; /* of these, names that no incident of the side has empty */
+    uint32_t count;
+    bool is_over; /* there are more of them */
+};
+
+static uint32_t asked_names(const struct mute *mute, const struct program *program)
+{
+    uint32_t mask = 0;
+
+    for (uint32_t i = 0; i < mute->equal_count; i++)
+        if (asks_name(program, mute->equal[i]))
+            mask |= 1u << i;
+    return mask;
+}
+
+/* Whether an incident that matches may have nothing in a name of `by`. */
+static bool may_be_empty(const struct outline *outline, const struct side *side, uint32_t by,
+                         bool is_asked)
+{
+    struct outline empty = *outline;
+    struct text name = text_of(outline->rule->by_name[by]);
+    bool by_severity = false;
+
+    if (text_equals(name, "tenant"))
+        return false;
+    if ((outline->fixed >> by & 1) != 0)
+        return event_text_find_label(outline->view.text, name).len == 0;
+    empty.fixed |= 1u << by; /* what the view lacks is the empty text */
+    return !is_asked || may_match(&empty, side->program, &by_severity);
+}
+
+static void side_add(struct side *side, const struct mute *mute, const struct outline *outline)
+{
+    uint32_t carried = 0, full = 0, at = 0;
+
+    for (uint32_t i = 0; i < mute->equal_count; i++)
+        for (uint32_t b = 0; b < outline->rule->by_count; b++)
+            if (strcmp(mute->equal[i], outline->rule->by_name[b]) == 0) {
+                carried |= 1u << i;
+                if (!may_be_empty(outline, side, b, (side->asked >> i & 1) != 0))
+                    full |= 1u << i;
+            }
+    while (at < side->count && (side->carried[at] != carried || side->full[at] != full))
+        at++;
+    if (at == SHAPES_MAX) {
+        side->is_over = true;
+        return;
+    }
+    side->carried[at] = carried;
+    side->full[at] = full;
+    side->count = at < side->count ? side->count : at + 1;
+}
+
+/* A name that one rule carries and the other lacks is equal where it is empty. */
+static void compare_sides(const struct mute *mute, const struct side *source,
+                          const struct side *target, struct mute_reach *reach)
+{
+    uint32_t some = 0, both = 0;
+
+    for (uint32_t s = 0; s < source->count; s++)
+        for (uint32_t t = 0; t < target->count; t++) {
+            some |= source->carried[s] | target->carried[t];
+            if ((source->full[s] & ~target->carried[t]) != 0 ||
+                (target->full[t] & ~source->carried[s]) != 0)
+                continue;
+            reach->is_possible = true;
+            both |= source->carried[s] & target->carried[t];
+        }
+    for (uint32_t i = 0; i < mute->equal_count; i++)
+        if (has_every(text_of(mute->equal[i])))
+            some |= both |= 1u << i;
+    if (source->is_over || target->is_over) { /* then nothing is claimed */
+        reach->is_possible = true;
+        some = both = UINT32_MAX;
+    }
+    reach->idle_equal = ((1u << mute->equal_count) - 1) & ~some;
+    reach->only_empty = some & ~both;
+}
+
+static uint64_t program_cost(const struct mute *mute, const struct program *program)
+{
+    uint32_t asked = asked_names(mute, program);
+    uint64_t looks = 1;
+
+    for (; asked != 0; asked &= asked - 1)
+        looks++;
+    return looks * program->count * (asks_severity(program) ? 8 : 1);
+}
+
+uint64_t mute_reach_cost(const struct rule_set *set, uint32_t index)
+{
+    const struct mute *mute = rule_set_mute(set, index);
+    const struct compiled_mute *compiled = (const struct compiled_mute *)(const void *)mute;
+
+    /* Once, once for each severity, and as often for each name that has to be empty. */
+    return (uint64_t)rule_set_count(set) *
+           (8 + program_cost(mute, &compiled->where) + program_cost(mute, &compiled->source));
+}
+
+struct mute_reach mute_reach(const struct rule_set *set, uint32_t index)
+{
+    const struct mute *mute = rule_set_mute(set, index);
+    const struct compiled_mute *compiled = (const struct compiled_mute *)(const void *)mute;
+    bool is_inhibit = mute->kind == MUTE_INHIBIT;
+    struct mute_reach reach = {.is_one_side = is_inhibit};
+    struct side source = {.program = &compiled->source}, target = {.program = &compiled->where};
+    _Alignas(16) char bytes[VIEW_BYTES];
+
+    source.asked = asked_names(mute, source.program);
+    target.asked = asked_names(mute, target.program);
+    for (uint32_t i = 0; i < rule_set_count(set); i++) {
+        struct outline outline = outline_of(set, i, bytes);
+        if (may_match(&outline, target.program, &reach.is_severity)) {
+            side_add(&target, mute, &outline);
+            reach.has_target = true;
+            reach.is_possible |= !is_inhibit;
+        }
+        if (is_inhibit && may_match(&outline, source.program, &reach.is_severity)) {
+            side_add(&source, mute, &outline);
+            reach.has_source = true;
+        }
+        reach.is_one_side = reach.is_one_side && is_one_side(&outline, compiled);
+    }
+    if (is_inhibit && reach.has_source && reach.has_target)
+        compare_sides(mute, &source, &target, &reach);
+    reach.is_one_side = reach.is_one_side && reach.has_source && reach.has_target;
+    reach.is_possible = reach.is_possible && !reach.is_one_side;
+    return reach;
+}
+
+/* ---- names that both sides have ---- */
+
+enum { SHARED_MAX = 64 }; /* names of sources that are remembered */
 
 /* Of one side: its names go to `names`, or, where `found` is given, the first that is there goes to
  * it. */
@@ -395,17 +484,6 @@ static uint32_t asked_for(const struct instruction *at, struct text *name,
         return 1;
     }
     return 0;
-}
-
-/* What every incident has beside the names of `by`. */
-static bool has_every(struct text name)
-{
-    static const char *const names[] = {"rule", "tenant", "priority", "team", "tier"};
-
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-        if (text_equals(name, names[i]))
-            return true;
-    return false;
 }
 
 /* A name that is in no rule's `by`, so no incident has a value of it. */

@@ -8,7 +8,8 @@
  *
  * A typo in a rule's name or in `by` shows so. One in `equal` does not keep an inhibition from
  * muting: a name that neither side carries counts as equal, so it mutes everything; that is told
- * as a name that makes no difference.
+ * as a name that makes no difference. Nor does one that a single side carries: what is empty there
+ * equals what is missing here; that is told as a name that has to be empty.
  *
  * Thread: any.
  */
@@ -24,6 +25,7 @@ struct mute_reach {
     bool is_one_side;    /* what may match a side matches both, always: none inhibits another */
     bool is_severity;    /* what no incident has is the severity that it asks for */
     uint32_t idle_equal; /* of a possible inhibition: bits of `equal` that make no difference */
+    uint32_t only_empty; /* and bits that have to be empty: no two rules carry them on both sides */
 };
 
 /* What a look at each rule costs, in steps of some ten nanoseconds. */
