@@ -240,6 +240,13 @@ static void mark_gone(const struct window *window, uint32_t i, uint32_t number)
         (word++)->number_gone = number;
     for (uint32_t n = 0; n < rule->argument_count; n++)
         word[n].number = __builtin_nan("");
+
+    uint32_t before = i > 0 && window_is_gone(window, i - 1) ? window_gone_run(window, i - 1) : 0;
+    uint32_t behind =
+        i + 1 < window->span && window_is_gone(window, i + 1) ? window_gone_run(window, i + 1) : 0;
+    window_ring_at(window, i)->ts_ms = before + 1 + behind;
+    window_ring_at(window, i - before)->ts_ms = before + 1 + behind;
+    window_ring_at(window, i + behind)->ts_ms = before + 1 + behind;
 }
 
 /* The first and the last place hold an entry again. */

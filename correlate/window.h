@@ -202,6 +202,13 @@ static inline bool window_is_gone(const struct window *window, uint32_t i)
     return window->index != NULL && (window_ring_at(window, i)->bits & WINDOW_RING_GONE) != 0;
 }
 
+/* How many such places lie side by side, of one at either end of them: who looks for a neighbour
+ * steps over all at once. */
+static inline uint32_t window_gone_run(const struct window *window, uint32_t i)
+{
+    return (uint32_t)window_ring_at(window, i)->ts_ms;
+}
+
 /* The rule asks when a window began; of others a pack's base follows the oldest entry. */
 static inline bool window_has_beginning(const struct rule *rule)
 {

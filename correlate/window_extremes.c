@@ -104,6 +104,10 @@ void extremes_take(struct extremes *extremes, const struct window_column *column
         bool has = has_best;
         best = behind;
         for (uint32_t e = i; e-- > from;) {
+            if (window_is_gone(column->window, e)) {
+                e -= window_gone_run(column->window, e) - 1;
+                continue;
+            }
             double number = window_number(column, e);
             if (number != number || (has && beats(extremes, best, number)))
                 continue;

@@ -9,9 +9,10 @@
  *   older       0  0  2  .  0  3            how many places before it the next of its alert stands
  *
  * An entry that leaves from the middle stays in its place, marked as gone, so that no other one
- * moves: to take it out costs what finding it does. The entries are moved up, and the index made
- * anew, when more are gone than there are, when the ring has no more room or is much too large:
- * each time as many came or went as are moved, or more.
+ * moves: to take it out costs what finding it does. Who looks for a neighbour of an entry steps
+ * over all that are gone side by side at once (window_gone_run()). The entries are moved up, and
+ * the index made anew, when more are gone than there are, when the ring has no more room or is much
+ * too large: each time as many came or went as are moved, or more.
  *
  *   an entry comes, is found, leaves     amortised O(1)
  *   memory                               12 bytes for each place of the ring, in state_bytes

@@ -54,6 +54,10 @@ bool window_sums_wanted(const struct rule *rule)
 static bool number_before(const struct window_column *column, uint32_t i, uint32_t *found)
 {
     while (i-- > 0) {
+        if (window_is_gone(column->window, i)) {
+            i -= window_gone_run(column->window, i) - 1;
+            continue;
+        }
         double number = window_number(column, i);
         if (number == number) {
             *found = i;
@@ -66,6 +70,10 @@ static bool number_before(const struct window_column *column, uint32_t i, uint32
 static bool number_after(const struct window_column *column, uint32_t i, uint32_t *found)
 {
     while (++i < column->window->span) {
+        if (window_is_gone(column->window, i)) {
+            i += window_gone_run(column->window, i) - 1;
+            continue;
+        }
         double number = window_number(column, i);
         if (number == number) {
             *found = i;
