@@ -435,6 +435,24 @@ static void O7_what_was_taken_is_given_back_to_the_byte(void **state)
     assert_int_equal(finished_bytes, bytes);
 }
 
+static void no_search_of_an_incident_meets_many_others(void **state)
+{
+    size_t meets, most = 0;
+
+    (void)state;
+    begin_world(NULL, 0);
+    for (uint64_t i = 1; i <= 1000; i++)
+        submit(i, 1, OP_OPEN, 0);
+    for (size_t b = 0; b <= core->bucket_mask; b++) {
+        meets = 0;
+        for (const struct outbox_chain *at = core->queues[0].buckets[b]; at != NULL;
+             at = at->bucket_next)
+            meets++;
+        most = meets > most ? meets : most;
+    }
+    assert_in_range(most, 1, 8);
+}
+
 /* ---- L6: counters() of outbox_world.h walks with each look ---- */
 
 static void L6_an_op_that_is_counted_and_not_there_is_found(void **state)
@@ -578,6 +596,7 @@ int main(void)
         TEST(O4_fold_resolved_drops_an_incident_of_which_nothing_was_sent),
         TEST(O4_fold_resolved_keeps_what_may_have_been_taken),
         TEST(O7_what_was_taken_is_given_back_to_the_byte),
+        TEST(no_search_of_an_incident_meets_many_others),
         TEST(L6_an_op_that_is_counted_and_not_there_is_found),
         TEST(at_the_end_what_failed_is_tried_once_more_at_once_past_a_breaker),
         TEST(at_the_end_a_time_that_the_sink_asked_for_stands),

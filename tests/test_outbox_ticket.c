@@ -782,6 +782,19 @@ static void O1_states_found_at_start_go_on_where_they_were(void **state)
     assert_int_equal(counters(SNOW).lookups, 1);
 }
 
+/* Both were given up and sent again by hand; of the second one that was not durable yet. */
+static void O1_an_op_that_is_sent_again_is_not_given_up_with_the_next_one(void **state)
+{
+    (void)state;
+    resume(OP_PENDING, 7, 1, OP_OPEN, PAGER, "", 0);
+    resume(OP_DEAD, 7, 2, OP_RESOLVE, PAGER, "", 0);
+    assert_int_equal(counters(PAGER).dead, 0);
+    assert_true(desk_run(core, 1000));
+    assert_int_equal(counters(PAGER).done, 2);
+    assert_int_equal(desk_count("pager.example", false), 1);
+    assert_int_equal(desk_count("pager.example", true), 0);
+}
+
 /* The resolve has looked for a ticket in vain, when the open that was given up is sent again. */
 static void D1_a_resolve_finds_what_is_made_before_it_by_hand(void **state)
 {
@@ -863,6 +876,7 @@ int main(void)
         TEST(O4_what_waits_for_its_gate_takes_nothing_in),
         TEST(O1_an_intent_found_at_start_is_acted_on_by_class),
         TEST(O1_states_found_at_start_go_on_where_they_were),
+        TEST(O1_an_op_that_is_sent_again_is_not_given_up_with_the_next_one),
         TEST(D1_a_resolve_finds_what_is_made_before_it_by_hand),
         TEST(T6_a_clock_that_was_set_back_puts_nothing_off_for_long),
         TEST(O8_what_is_done_at_start_lends_its_reference_and_is_not_sent_again),
