@@ -6,10 +6,10 @@
 
 enum { BARE_SHOWN_MAX = 60 }; /* bytes of the text in a sentence */
 
-struct looking {
-    bare_name_fn *meaning;
-    const void *names;
-};
+static enum bare_name meaning_of(const struct bare_names *names, struct text name)
+{
+    return names->meaning(name, names->of);
+}
 
 static bool is_labels(const struct ast *ast)
 {
@@ -17,17 +17,17 @@ static bool is_labels(const struct ast *ast)
 }
 
 /* A field or label that holds text. */
-static bool is_text(const struct looking *looking, const struct ast *ast)
+static bool is_text(const struct bare_names *names, const struct ast *ast)
 {
     if (ast->kind == AST_NAME)
-        return looking->meaning(ast->text, looking->names) == BARE_NAME_TEXT;
+        return meaning_of(names, ast->text) == BARE_NAME_TEXT;
     return (ast->kind == AST_MEMBER || ast->kind == AST_INDEX) && is_labels(ast->first);
 }
 
 /* Made of names, numbers and the signs that join them; `nothing` is set when a name of it is
  * none. Text has no arithmetic but +, so beside the other signs known names do not stand either.
  */
-static bool is_words(const struct looking *looking, const struct ast *ast, bool *nothing)
+static bool is_words(const struct bare_names *names, const struct ast *ast, bool *nothing)
 {
     bool is_good = true;
 
@@ -35,7 +35,7 @@ static bool is_words(const struct looking *looking, const struct ast *ast, bool 
     case AST_LITERAL:
         return ast->type == TYPE_INT || ast->type == TYPE_DOUBLE || ast->type == TYPE_DURATION;
     case AST_NAME:
-        *nothing |= looking->meaning(ast->text, looking->names) <= BARE_NAME_SLIP;
+        *nothing |= meaning_of(names, ast->text) <= BARE_NAME_SLIP;
         return !is_labels(ast);
     case AST_ARITHMETIC:
         *nothing |= ast->arithmetic != ARITHMETIC_ADD;
@@ -47,7 +47,7 @@ static bool is_words(const struct looking *looking, const struct ast *ast, bool 
         return false;
     }
     for (const struct ast *child = ast->first; child != NULL && is_good; child = child->next)
-        is_good = is_words(looking, child, nothing);
+        is_good = is_words(names, child, nothing);
     return is_good;
 }
 
@@ -62,13 +62,13 @@ static bool has_name(const struct ast *ast)
 }
 
 /* A slip of the pen in a field's name is told as that, where it stands alone. */
-static bool is_bare(const struct looking *looking, const struct ast *ast)
+static bool is_bare(const struct bare_names *names, const struct ast *ast)
 {
     bool nothing = false;
 
     if (ast->kind == AST_NAME)
-        return looking->meaning(ast->text, looking->names) == BARE_NAME_NOTHING;
-    return is_words(looking, ast, &nothing) && nothing && has_name(ast);
+        return meaning_of(names, ast->text) == BARE_NAME_NOTHING;
+    return is_words(names, ast, &nothing) && nothing && has_name(ast);
 }
 
 static bool refuse(const struct ast *ast, struct diagnostics *diag)
@@ -83,30 +83,85 @@ static bool refuse(const struct ast *ast, struct diagnostics *diag)
     return false;
 }
 
-static bool is_null(const struct looking *looking, const struct ast *ast)
+/* ---- null ---- */
+
+/* Words for nothing; some of them are good texts as well. */
+static const struct {
+    const char *word;
+    bool is_text;
+} nothings[] = {
+    {"null", false}, {"NULL", false}, {"nil", true}, {"None", true}, {"undefined", true}};
+
+enum { NOTHINGS = sizeof(nothings) / sizeof(nothings[0]) };
+
+/* What is true instead of `x == null` and of `x != null`. */
+static const struct {
+    bool is_shown; /* x itself stands between the two parts */
+    const char *equal[2], *unequal[2];
+} instead[] = {
+    [BARE_LACK_HAS] = {true, {"write !has(", ")"}, {"write has(", ")"}},
+    [BARE_LACK_NEVER] = {true,
+                         {"", " is always there, so this would never be true"},
+                         {"", " is always there, so this would always be true"}},
+    [BARE_LACK_ALWAYS] = {true,
+                          {"", " is never there, so this would always be true"},
+                          {"", " is never there, so this would never be true"}},
+    [BARE_LACK_SIZE] = {false, {"write size(labels) == 0", ""}, {"write size(labels) > 0", ""}},
+    [BARE_LACK_NAME] = {false, {"write !has(labels.NAME)", ""}, {"write has(labels.NAME)", ""}},
+    [BARE_LACK_OTHER] = {false,
+                         {"has() asks whether a thing is there", ""},
+                         {"has() asks whether a thing is there", ""}},
+};
+
+/* NOTHINGS: it is none. */
+static size_t find_nothing(const struct bare_names *names, const struct ast *ast)
 {
-    return ast->kind == AST_NAME && text_equals(ast->text, "null") &&
-           looking->meaning(ast->text, looking->names) <= BARE_NAME_SLIP;
+    size_t i = 0;
+
+    if (ast->kind != AST_NAME || meaning_of(names, ast->text) > BARE_NAME_SLIP)
+        return NOTHINGS;
+    while (i < NOTHINGS && !text_equals(ast->text, nothings[i].word))
+        i++;
+    return i;
 }
 
-/* What may be there or not: has() is asked for it. A row of a table is asked for by `in`. */
-static bool may_lack(const struct ast *ast)
+/* A label is asked for by a name that is written. A row of a table is asked for by `in`. */
+static enum bare_lack lack_of(const struct bare_names *names, const struct ast *ast)
 {
-    return ast->kind == AST_NAME || ast->kind == AST_MEMBER ||
-           (ast->kind == AST_INDEX && is_labels(ast->first));
+    bool is_cell =
+        ast->kind == AST_MEMBER && ast->first->kind == AST_INDEX && !is_labels(ast->first->first);
+    bool is_label =
+        (ast->kind == AST_MEMBER || (ast->kind == AST_INDEX && ast->last->kind == AST_LITERAL)) &&
+        is_labels(ast->first);
+
+    if (ast->kind == AST_NAME)
+        return names->lack(ast->text, names->of);
+    return is_cell || is_label ? BARE_LACK_HAS : BARE_LACK_OTHER;
 }
 
-/* In quotes it would be a text that no event has. */
-static bool refuse_null(const struct ast *null, const struct ast *of, bool is_asked_for,
-                        struct diagnostics *diag)
+/* In quotes it would be a text that hardly an event has. */
+static bool refuse_null(const struct bare_names *names, const struct ast *null,
+                        const struct ast *of, bool is_equal, struct diagnostics *diag)
 {
     const char *at = of->span.script->text + of->span.from;
     uint32_t bytes = of->span.to - of->span.from;
-    bool is_shown = bytes <= BARE_SHOWN_MAX && memchr(at, '\n', bytes) == NULL;
+    bool is_short = bytes <= BARE_SHOWN_MAX && memchr(at, '\n', bytes) == NULL;
+    size_t nothing = find_nothing(names, null);
+    enum bare_lack lack = lack_of(names, of);
+    const char *const *told = is_equal ? instead[lack].equal : instead[lack].unequal;
 
-    diagnose(diag, null->span, "there is no null: write %shas(%.*s)", is_asked_for ? "!" : "",
-             is_shown ? (int)bytes : 1, is_shown ? at : "x");
+    diagnose(diag, null->span, "there is no %s: %s%.*s%s%s", nothings[nothing].word, told[0],
+             !instead[lack].is_shown ? 0
+             : is_short              ? (int)bytes
+                                     : 1,
+             is_short ? at : "x", told[1],
+             nothings[nothing].is_text && is_text(names, of) ? "; a text stands in quotes" : "");
     return false;
+}
+
+static bool is_nothing(const struct bare_names *names, const struct ast *ast)
+{
+    return find_nothing(names, ast) < NOTHINGS;
 }
 
 /* startsWith() and its like: text behind text. */
@@ -117,34 +172,38 @@ static bool takes_text(const struct ast *ast)
             text_equals(ast->text, "contains") || text_equals(ast->text, "matches"));
 }
 
-bool bare_text_check(const struct ast *ast, bare_name_fn *meaning, const void *names,
-                     struct diagnostics *diag)
+static bool check_items(const struct ast *ast, const struct bare_names *names,
+                        struct diagnostics *diag)
 {
-    const struct looking looking = {meaning, names};
     bool is_good = true;
 
+    for (const struct ast *item = ast->last->first; item != NULL; item = item->next)
+        if (is_nothing(names, item))
+            is_good = refuse_null(names, item, ast->first, true, diag);
+        else if (is_text(names, ast->first) && is_bare(names, item))
+            is_good = refuse(item, diag);
+    return is_good;
+}
+
+bool bare_text_check(const struct ast *ast, const struct bare_names *names,
+                     struct diagnostics *diag)
+{
+    bool is_equal = ast->kind == AST_COMPARE && ast->relation == RELATION_EQ;
+
     if (ast->kind == AST_CALL)
-        return !takes_text(ast) || !is_text(&looking, ast->receiver) ||
-               !is_bare(&looking, ast->first) || refuse(ast->first, diag);
-    if (ast->kind == AST_IN && ast->last->kind == AST_LIST && is_text(&looking, ast->first)) {
-        for (const struct ast *item = ast->last->first; item != NULL; item = item->next)
-            if (is_null(&looking, item))
-                is_good = refuse_null(item, ast->first, true, diag);
-            else if (is_bare(&looking, item))
-                is_good = refuse(item, diag);
-        return is_good;
-    }
+        return !takes_text(ast) || !is_text(names, ast->receiver) || !is_bare(names, ast->first) ||
+               refuse(ast->first, diag);
+    if (ast->kind == AST_IN && ast->last->kind == AST_LIST)
+        return check_items(ast, names, diag);
     if (ast->kind != AST_COMPARE)
         return true;
-    if (ast->relation == RELATION_EQ || ast->relation == RELATION_NE) {
-        bool is_asked_for = ast->relation == RELATION_EQ;
-        if (is_null(&looking, ast->last) && may_lack(ast->first))
-            return refuse_null(ast->last, ast->first, is_asked_for, diag);
-        if (is_null(&looking, ast->first) && may_lack(ast->last))
-            return refuse_null(ast->first, ast->last, is_asked_for, diag);
+    if (is_equal || ast->relation == RELATION_NE) {
+        if (is_nothing(names, ast->last))
+            return refuse_null(names, ast->last, ast->first, is_equal, diag);
+        if (is_nothing(names, ast->first))
+            return refuse_null(names, ast->first, ast->last, is_equal, diag);
     }
-    if (is_text(&looking, ast->first) && is_bare(&looking, ast->last))
+    if (is_text(names, ast->first) && is_bare(names, ast->last))
         return refuse(ast->last, diag);
-    return !is_text(&looking, ast->last) || !is_bare(&looking, ast->first) ||
-           refuse(ast->first, diag);
+    return !is_text(names, ast->last) || !is_bare(names, ast->first) || refuse(ast->first, diag);
 }

@@ -7,7 +7,8 @@
  *
  * Each would be refused for the first of its parts that names nothing, and a word that is near to
  * that part offered in its place. Beside what can be compared with text alone the whole of it is
- * meant. But null, which other languages have, is meant as that: has() says the same.
+ * meant. But null, nil and None, which other languages have, are meant as that: has() says the same
+ * of what may be missing, and of the rest it is told what it is.
  *
  * Thread: one load, one thread.
  */
@@ -24,11 +25,26 @@ enum bare_name {
     BARE_NAME_OTHER, /* another field, a constant, a set, a table, labels */
 };
 
-typedef enum bare_name bare_name_fn(struct text name, const void *names);
+/* How a thing can be missing, beside null. */
+enum bare_lack {
+    BARE_LACK_HAS,    /* has() asks for it */
+    BARE_LACK_NEVER,  /* it is always there */
+    BARE_LACK_ALWAYS, /* it is never there */
+    BARE_LACK_SIZE,   /* labels, where they can be counted */
+    BARE_LACK_NAME,   /* labels, where they cannot */
+    BARE_LACK_OTHER,  /* nothing that an event has */
+};
+
+/* What names mean where the expression stands. */
+struct bare_names {
+    enum bare_name (*meaning)(struct text name, const void *of);
+    enum bare_lack (*lack)(struct text name, const void *of);
+    const void *of;
+};
 
 /* Looks at one node: a comparison, an `in` with a list, a function of text. Before its names are
  * resolved. Errors: false, diagnosed: text without quotes beside what is text, or null. */
-bool bare_text_check(const struct ast *ast, bare_name_fn *meaning, const void *names,
+bool bare_text_check(const struct ast *ast, const struct bare_names *names,
                      struct diagnostics *diag);
 
 #endif

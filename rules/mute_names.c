@@ -82,12 +82,27 @@ static enum bare_name bare_name(struct text name, const void *lookups)
     return nearest_name(name, names, NAMES) != NULL ? BARE_NAME_SLIP : BARE_NAME_NOTHING;
 }
 
+/* Rule, tenant, priority and severity stand with every incident. */
+static enum bare_lack bare_lack(struct text name, const void *lookups)
+{
+    static const char *const always[] = {"rule", "tenant", "priority", "severity"};
+
+    (void)lookups;
+    for (size_t i = 0; i < sizeof(always) / sizeof(always[0]); i++)
+        if (text_equals(name, always[i]))
+            return BARE_LACK_NEVER;
+    return text_equals(name, "labels") ? BARE_LACK_NAME
+           : is_name(name)             ? BARE_LACK_HAS
+                                       : BARE_LACK_OTHER;
+}
+
 bool mute_names_resolve(struct ast *ast, const struct lookups *lookups, struct arena *arena,
                         struct diagnostics *diag)
 {
+    const struct bare_names names_here = {bare_name, bare_lack, lookups};
     bool is_good = true;
 
-    if (!bare_text_check(ast, bare_name, lookups, diag))
+    if (!bare_text_check(ast, &names_here, diag))
         return false;
     if (ast->kind == AST_NAME) {
         if (text_equals(ast->text, "severity") ||

@@ -89,8 +89,10 @@ static bool check_kind(const struct ast *ast, struct scope *scope)
 /* Where fields can be named; in `when` and `close` they cannot, which is told first. */
 static bool check_bare_text(const struct ast *ast, struct scope *scope)
 {
+    const struct bare_names names = {types_bare_name, types_bare_lack, scope};
+
     return scope->kind == SCOPE_WHEN || scope->kind == SCOPE_CLOSE ||
-           bare_text_check(ast, types_bare_name, scope, scope->diag);
+           bare_text_check(ast, &names, scope->diag);
 }
 
 static bool check_node(struct ast *ast, struct scope *scope)

@@ -38,6 +38,20 @@ enum bare_name types_bare_name(struct text name, const void *scope_of)
     return nearest_of(name, scope, false, true) != NULL ? BARE_NAME_SLIP : BARE_NAME_NOTHING;
 }
 
+enum bare_lack types_bare_lack(struct text name, const void *scope_of)
+{
+    const struct scope *scope = scope_of;
+    enum rule_field field = field_find(name);
+
+    if (text_equals(name, "labels"))
+        return BARE_LACK_SIZE;
+    if (field == RULE_FIELD_COUNT)
+        return BARE_LACK_OTHER;
+    if (field == RULE_FIELD_VALUE && scope->is_of_incidents)
+        return BARE_LACK_ALWAYS;
+    return (field_row(field)->flags & FIELD_MAY_LACK) != 0 ? BARE_LACK_HAS : BARE_LACK_NEVER;
+}
+
 /* What stands in the place of a name that is none. */
 static void unknown_name(const struct ast *ast, const struct scope *scope, bool with_constants)
 {

@@ -47,8 +47,9 @@ static inline bool types_is_labels(const struct ast *ast)
 
 bool types_check_name(struct ast *ast, struct scope *scope);
 
-/* What a lone name is in this scope (see bare_text.h). */
+/* What a lone name is in this scope, and how it can be missing (see bare_text.h). */
 enum bare_name types_bare_name(struct text name, const void *scope_of);
+enum bare_lack types_bare_lack(struct text name, const void *scope_of);
 
 /* A field that what is looked at never has. */
 bool types_check_has_field(const struct ast *ast, struct scope *scope);

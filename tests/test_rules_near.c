@@ -104,6 +104,8 @@ static void text_without_quotes_is_told_as_that(void **state)
     check(cases, sizeof(cases) / sizeof(cases[0]));
 }
 
+#define ASKED "has() asks whether a thing is there"
+
 static void null_is_told_with_what_says_the_same(void **state)
 {
     static const struct near_case cases[] = {
@@ -118,6 +120,50 @@ static void null_is_told_with_what_says_the_same(void **state)
         {HEAD WHERE("labels.rack == null-1") GOOD_WINDOW GOOD_WHEN TAIL,
          "r.yaml:3:28: " QUOTES("null-1")},
         {SILENCE("labels.rack != null"), "r.yaml:9:64: there is no null: write has(labels.rack)"},
+        {SILENCE("null == host"), "r.yaml:9:49: there is no null: write !has(host)"},
+        /* what is always there, and what has() does not take */
+        {HEAD WHERE("severity == null") GOOD_WINDOW GOOD_WHEN TAIL,
+         "r.yaml:3:25: there is no null: severity is always there, so this would never be true"},
+        {HEAD WHERE("null != ts") GOOD_WINDOW GOOD_WHEN TAIL,
+         "r.yaml:3:13: there is no null: ts is always there, so this would always be true"},
+        {HEAD WHERE("tenant in [\"a\", null]") GOOD_WINDOW GOOD_WHEN TAIL,
+         "r.yaml:3:29: there is no null: tenant is always there, so this would never be true"},
+        {HEAD WHERE("severity in [MAJOR, null]") GOOD_WINDOW GOOD_WHEN TAIL,
+         "r.yaml:3:33: there is no null: severity is always there, so this would never be true"},
+        {HEAD WHERE("labels != null") GOOD_WINDOW GOOD_WHEN TAIL,
+         "r.yaml:3:23: there is no null: write size(labels) > 0"},
+        {HEAD WHERE("null == labels") GOOD_WINDOW GOOD_WHEN TAIL,
+         "r.yaml:3:13: there is no null: write size(labels) == 0"},
+        {HEAD WHERE("labels[host] == null") GOOD_WINDOW GOOD_WHEN TAIL,
+         "r.yaml:3:29: there is no null: " ASKED},
+        {HEAD WHERE("size(message) == null") GOOD_WINDOW GOOD_WHEN TAIL,
+         "r.yaml:3:30: there is no null: " ASKED},
+        {HEAD WHERE("MAJOR != null") GOOD_WINDOW GOOD_WHEN TAIL,
+         "r.yaml:3:22: there is no null: " ASKED},
+        {HEAD WHERE("hots == null") GOOD_WINDOW GOOD_WHEN TAIL,
+         "r.yaml:3:21: there is no null: " ASKED},
+        {SILENCE("rule != null"),
+         "r.yaml:9:57: there is no null: rule is always there, so this would always be true"},
+        {SILENCE("severity == null"),
+         "r.yaml:9:61: there is no null: severity is always there, so this would never be true"},
+        {SILENCE("labels != null"), "r.yaml:9:59: there is no null: write has(labels.NAME)"},
+        {HEAD GOOD_WHERE GOOD_WINDOW GOOD_WHEN TAIL
+         "  - {id: above, on: incidents, of: [r], where: value == null, by: [host], window: 1m, "
+         "when: count() >= "
+         "1, "
+         "incident: {title: t}, close: cleared()}\n",
+         "r.yaml:8:57: there is no null: value is never there, so this would always be true"},
+        /* the words of other languages for it, which may be meant as texts, too */
+        {HEAD WHERE("labels.rack == None") GOOD_WINDOW GOOD_WHEN TAIL,
+         "r.yaml:3:28: there is no None: write !has(labels.rack); a text stands in quotes"},
+        {HEAD WHERE("nil != message") GOOD_WINDOW GOOD_WHEN TAIL,
+         "r.yaml:3:13: there is no nil: write has(message); a text stands in quotes"},
+        {HEAD WHERE("value == undefined") GOOD_WINDOW GOOD_WHEN TAIL,
+         "r.yaml:3:22: there is no undefined: write !has(value)"},
+        {SILENCE("labels.rack == nil"),
+         "r.yaml:9:64: there is no nil: write !has(labels.rack); a text stands in quotes"},
+        {HEAD WHERE("labels.rack == none") GOOD_WINDOW GOOD_WHEN TAIL,
+         "r.yaml:3:28: " QUOTES("none")},
     };
 
     (void)state;
