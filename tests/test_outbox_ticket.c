@@ -296,6 +296,21 @@ static void O5_a_creation_in_doubt_waits_as_long_as_the_sink_asks(void **state)
     assert_int_equal(desk_count("snow.example", false), 1);
 }
 
+/* What the former owner made a moment ago no look-up may show yet. */
+static void D3_class_c_alone_waits_the_settle_time_after_a_takeover(void **state)
+{
+    (void)state;
+    outbox_core_taken_over(core, 0); /* long ago: nothing that comes happened before it */
+    for (uint16_t sink = PAGER; sink <= SNOW; sink++)
+        submit(7, 1, OP_OPEN, sink);
+    assert_false(desk_run(core, SETTLE_MS - 1));
+    assert_int_equal(desk_count("pager.example", true), 1);
+    assert_int_equal(desk_count("zen.example", true), 1);
+    assert_int_equal(desk.request_count, 2);
+    assert_true(desk_run(core, HOUR_MS));
+    assert_int_equal(desk_count("snow.example", true), 1);
+}
+
 static void D3_a_second_ticket_of_another_owner_is_linked_closed_and_counted(void **state)
 {
     (void)state;
@@ -473,6 +488,27 @@ static void an_update_makes_the_ticket_of_an_open_that_was_given_up(void **state
     assert_int_equal(desk_count("snow.example", true), 1);
     assert_int_equal(counters(SNOW).overtaken, 1);
     assert_int_equal(counters(SNOW).dead_kept, 0); /* so no redrive makes a second one */
+}
+
+/* As the first time: one look-up alone might have come too early. */
+static void an_update_that_is_sent_again_looks_twice_before_it_makes_a_ticket(void **state)
+{
+    const struct outbox_pick all = {.sink = -1};
+    struct outbox_redriven redriven;
+    size_t looks;
+
+    (void)state;
+    desk.refuse_create = 400;
+    submit(7, 2, OP_UPDATE, SNOW);
+    assert_true(desk_run(core, HOUR_MS));
+    assert_int_equal(counters(SNOW).dead, 1);
+    looks = requests("GET");
+    desk.refuse_create = 0;
+    outbox_core_redrive(core, &all, &redriven);
+    assert_int_equal(redriven.redriven, 1);
+    assert_true(desk_run(core, HOUR_MS));
+    assert_int_equal(desk_count("snow.example", true), 1);
+    assert_int_equal(requests("GET") - looks, 2 + 1); /* and one after the creation */
 }
 
 static void a_resolve_of_what_was_never_opened_makes_nothing(void **state)
@@ -851,6 +887,7 @@ int main(void)
         TEST(D3_random_lies_leave_one_ticket),
         TEST(D3_class_c_waits_the_settle_time_before_it_looks_up_what_is_in_doubt),
         TEST(O5_a_creation_in_doubt_waits_as_long_as_the_sink_asks),
+        TEST(D3_class_c_alone_waits_the_settle_time_after_a_takeover),
         TEST(D3_a_second_ticket_of_another_owner_is_linked_closed_and_counted),
         TEST(D3_a_look_up_behind_by_more_than_the_settle_time_costs_a_duplicate),
         TEST(a_ticket_that_no_look_up_shows_is_kept_and_counted),
@@ -861,6 +898,7 @@ int main(void)
         TEST(a_ticket_is_changed_by_its_reference_without_another_look_up),
         TEST(references_are_bounded_and_what_is_forgotten_is_looked_up),
         TEST(an_update_makes_the_ticket_of_an_open_that_was_given_up),
+        TEST(an_update_that_is_sent_again_looks_twice_before_it_makes_a_ticket),
         TEST(a_resolve_of_what_was_never_opened_makes_nothing),
         TEST(O4_updates_merge_until_the_creation_leaves),
         TEST(O6_a_refused_creation_is_dead_after_one_look_up),
