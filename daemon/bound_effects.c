@@ -44,7 +44,8 @@ void bound_effects_find(const struct running_rule *now, const struct running_rul
     const int64_t after = bound_of(next, SETTING_MAX_KEYS);
 
     row->is_members_lower = has_windows(next) && is_lower(now, next, SETTING_MAX_MEMBERS);
-    row->is_bound_lower = is_lower(now, next, SETTING_MAX_KEYS);
+    /* A list of keys has max_keys rows at most, and is there before the bound looks. */
+    row->is_bound_lower = !list_is_of(next) && is_lower(now, next, SETTING_MAX_KEYS);
     if (!row->is_bound_lower || row->keys <= (uint64_t)after)
         return;
     row->keys_above = row->keys - (uint64_t)after;

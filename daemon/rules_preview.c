@@ -87,14 +87,6 @@ static bool is_absence(const struct shape *shape)
     return false;
 }
 
-static bool lists_keys(const struct running_rule *rule)
-{
-    const char *text =
-        rule != NULL && rule->setting != NULL ? rule->setting[SETTING_KEYS].text : NULL;
-
-    return text != NULL && text[0] != '\0';
-}
-
 /* A form that is not in force behind the reload; `current` is in force now. A daemon of before does
  * not tell what one that drains has written: where keys can be compared, both are absences or
  * neither. False: memory is short. */
@@ -110,9 +102,9 @@ static bool add_drain(struct rules_preview *preview, enum preview_state state,
     row->expects =
         is_absence(row->drain == DRAIN_KEEPS && now->shape.count == 0 ? &next->shape : &now->shape);
     row->fires = drain_fires(&now->shape);
-    row->lists = row->drain == DRAIN_KEEPS && row->expects && lists_keys(next);
+    row->lists = row->drain == DRAIN_KEEPS && row->expects && list_is_of(next);
     row->relists =
-        row->lists && !(lists_keys(current) && id128_equal(current->setting[SETTING_KEYS].digest,
+        row->lists && !(list_is_of(current) && id128_equal(current->setting[SETTING_KEYS].digest,
                                                            next->setting[SETTING_KEYS].digest));
     if (now->held.current || now->shape.count == 0 ||
         (next != NULL && id128_equal(now->held.form, next->held.form)))
@@ -121,12 +113,14 @@ static bool add_drain(struct rules_preview *preview, enum preview_state state,
                          &row->changes);
 }
 
-/* False: there is nothing to say about what the row holds. */
+/* False: there is nothing to say about what the row holds. A rule that lists keys has no more than
+ * its bound. */
 static bool row_sentence(const struct rules_preview *preview, const struct preview_row *row,
                          char sentence[PREVIEW_SENTENCE_BYTES])
 {
-    return row->drain == DRAIN_NONE ? bound_sentence_of_row(preview, row, sentence)
-                                    : drain_words(preview, row, sentence);
+    if (row->drain != DRAIN_NONE)
+        return drain_words(preview, row, sentence);
+    return list_sentence(preview, row, sentence) || bound_sentence_of_row(preview, row, sentence);
 }
 
 static const char *keep(struct rules_preview *preview, const char *text)
@@ -192,7 +186,8 @@ static bool compare(struct rules_preview *preview, const struct running_rule *no
     } else {
         row = add_row(preview, id, PREVIEW_CARRIES_ON, &now->held);
         bound_effects_find(now, next, row);
-        if (!list_settings(preview, row, now->setting, next->setting))
+        if (!list_effect_find(now, next, &row->list) ||
+            !list_settings(preview, row, now->setting, next->setting))
             return false;
         if (row->changes.count == 0)
             return true;

@@ -32,6 +32,7 @@
 #include "base/arena.h"
 #include "base/error.h"
 #include "daemon/bound_effects.h"
+#include "daemon/list_effects.h"
 #include "daemon/rules_running.h"
 #include "daemon/shape_change.h"
 #include "daemon/terms_change.h"
@@ -70,6 +71,7 @@ struct preview_row {
     uint64_t keys_above, open_above; /* beyond it, and those of them with an open incident */
     bool is_of_alerts;               /* it hears of alerts that end, and has an open incident */
     bool is_of_flapping;             /* on flapping, likewise */
+    struct list_effect list;         /* `keys`, of a rule that carries on */
     bool is_calmed;                  /* while an alert flaps it is told nothing of it */
     struct preview_changes changes;
 };
@@ -129,7 +131,8 @@ void rules_preview_print(const struct rules_preview *preview, const char *what, 
  *            "effects":[{"name","through","in","rules","keys","open","meaning"}]}],
  * "engine":[{"key","from","to","meaning"}],"totals":{state:{rules,keys,open}},"restart":["engine.past"]};
  * numbers are null where they are not known; `beside` but for what drains, `meaning` but
- * for what drains, and a bound that takes something (daemon/bound_effects.h). New
+ * for what drains, a bound that takes something (daemon/bound_effects.h) and another list of keys
+ * (daemon/list_effects.h). New
  * reference; NULL when memory is short. */
 json_t *rules_preview_json(const struct rules_preview *preview);
 

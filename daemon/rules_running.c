@@ -63,6 +63,8 @@ static bool keep_settings(struct rules_running *running, const struct rule *rule
 
 int rules_running_of_set(const struct rule_set *set, struct rules_running *out, struct error *err)
 {
+    size_t room = LISTS_BYTES_MAX;
+
     if (!make_room(out, rule_set_count(set), rule_set_mute_count(set)))
         return out_of_memory(out, err);
     for (uint32_t i = 0; i < rule_set_count(set); i++) {
@@ -73,7 +75,8 @@ int rules_running_of_set(const struct rule_set *set, struct rules_running *out, 
         row->held.key_kind = rule->key_kind;
         row->held.current = true;
         if (!keep_settings(out, rule, &row->setting) ||
-            !shape_keep(rule->shape, rule->shape_count, out->arena, &row->shape))
+            !shape_keep(rule->shape, rule->shape_count, out->arena, &row->shape) ||
+            !list_keep(rule, out->arena, &room, &row->list))
             return out_of_memory(out, err);
     }
     for (uint32_t i = 0; i < rule_set_mute_count(set); i++) {
@@ -125,6 +128,7 @@ static bool merge(const struct rules_running *loaded, struct rules_running *out)
         out->rules[place[k] - 1].held.current = true;
         out->rules[place[k] - 1].setting = loaded->rules[k].setting;
         out->rules[place[k] - 1].shape = loaded->rules[k].shape;
+        out->rules[place[k] - 1].list = loaded->rules[k].list;
     }
     free(place);
     return true;
@@ -222,20 +226,27 @@ static json_t *json_settings(const struct rule_setting *setting)
     return object;
 }
 
+static json_t *json_rule(const struct running_rule *rule)
+{
+    const struct engine_rule_counters *held = &rule->held;
+    json_t *listed = list_json(&rule->list);
+    json_t *object = json_pack("{s:s,s:o,s:o,s:b,s:I,s:I,s:o,s:o}", "rule", held->rule_id, "form",
+                               json_digest(held->form), "key_kind", json_digest(held->key_kind),
+                               "current", (int)held->current, "keys", (json_int_t)held->keys,
+                               "open", (json_int_t)held->open, "settings",
+                               json_settings(rule->setting), "shape", shape_json(&rule->shape));
+
+    if (listed != NULL)
+        json_object_set_new(object, "listed", listed);
+    return object;
+}
+
 json_t *rules_running_json(const struct rules_running *running)
 {
     json_t *root = json_object(), *rules = json_array(), *mutes = json_array();
 
-    for (size_t i = 0; i < running->count; i++) {
-        const struct engine_rule_counters *held = &running->rules[i].held;
-        json_array_append_new(rules, json_pack("{s:s,s:o,s:o,s:b,s:I,s:I,s:o,s:o}", "rule",
-                                               held->rule_id, "form", json_digest(held->form),
-                                               "key_kind", json_digest(held->key_kind), "current",
-                                               (int)held->current, "keys", (json_int_t)held->keys,
-                                               "open", (json_int_t)held->open, "settings",
-                                               json_settings(running->rules[i].setting), "shape",
-                                               shape_json(&running->rules[i].shape)));
-    }
+    for (size_t i = 0; i < running->count; i++)
+        json_array_append_new(rules, json_rule(&running->rules[i]));
     for (size_t i = 0; i < running->mute_count; i++) {
         const struct running_mute *mute = &running->mutes[i];
         json_array_append_new(mutes, json_pack("{s:s,s:s,s:o,s:o,s:I}", "kind", mute->kind, "id",
@@ -296,7 +307,8 @@ static int read_rule(struct rules_running *running, const json_t *object)
     row->held.current = json_is_true(json_object_get(object, "current"));
     row->held.keys = read_number(object, "keys");
     row->held.open = read_number(object, "open");
-    if (!shape_read(json_object_get(object, "shape"), NULL, running->arena, &row->shape))
+    if (!shape_read(json_object_get(object, "shape"), NULL, running->arena, &row->shape) ||
+        !list_read(json_object_get(object, "listed"), running->arena, &row->list))
         return -ENOMEM;
     return row->held.current
                ? read_settings(running, json_object_get(object, "settings"), &row->setting)

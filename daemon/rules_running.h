@@ -18,6 +18,7 @@
 #include "base/error.h"
 #include "correlate/engine.h"
 #include "daemon/enrich_steps.h"
+#include "daemon/list_effects.h"
 #include "daemon/shape_change.h"
 #include "rules/rule_set.h"
 
@@ -25,6 +26,7 @@ struct running_rule {
     struct engine_rule_counters held;   /* `current`: of the newest set */
     const struct rule_setting *setting; /* SETTING_COUNT of them; NULL: not known (it drains) */
     struct shape shape;                 /* of its form; of what drains, where it holds something */
+    struct key_list list;               /* what it waits for, of the newest set */
 };
 
 /* A silence, maintenance window or inhibition. */
@@ -58,9 +60,10 @@ int rules_running_count(const struct rules_running *loaded, const struct engine 
 int rules_running_read(const char *text, struct rules_running *out, struct error *err);
 
 /* {"version":..,"rules":[{"rule","form","key_kind","current","keys","open",
- * "settings":{name:[text,digest]},"shape":{key:text}}],
+ * "settings":{name:[text,digest]},"shape":{key:text},"listed":[[tenant,value,..]]}],
  * "alerts":n,"flapping":n,"mutes":[{"kind","id","digest","shape","incidents"}],
  * "enrich":[{"step","digest","shape","means","sets","applied","errors"}]}.
+ * `listed` only where the rule lists keys and they are kept (daemon/list_effects.h).
  * New reference; NULL when memory is short. */
 json_t *rules_running_json(const struct rules_running *running);
 

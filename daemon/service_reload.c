@@ -216,12 +216,11 @@ static bool may_reopen(const struct rules_preview *preview, const struct preview
 
 static bool may_close(const struct rules_preview *preview, const struct preview_row *row)
 {
-    return step_effects_close(&preview->steps, row->rule_id);
+    return step_effects_close(&preview->steps, row->rule_id) || list_effect_closes(preview, row);
 }
 
-/* The rules that carry on, and whose open incidents a step or a bound reaches all the same:
- * "hostdown,rackdown".
- */
+/* The rules whose open incidents a step, a bound or a list of keys reaches, also of those that
+ * carry on: "hostdown,rackdown". */
 static int name_reached(const struct rules_preview *preview,
                         bool (*is_reached)(const struct rules_preview *preview,
                                            const struct preview_row *row),
