@@ -11,7 +11,8 @@ if(TOCSIN_ALL_TREES)
         test_outbox_model test_outbox_crash)
     set(outbox_files sinks/outbox_chain.c sinks/outbox_core.c sinks/outbox_dead.c sinks/outbox_gate.c sinks/outbox_op.c
         sinks/outbox_resume.c sinks/outbox_retry.c sinks/outbox_ticket.c)
-    set(time_tests test_event_time test_time test_blind test_recovery test_snapshot)
+    set(time_tests test_event_time test_time_parts test_time test_forms_expect test_blind test_recovery test_away
+        test_snapshot)
     set(time_files ingest/event_time.c correlate/seal.c correlate/blind.c correlate/recovery.c correlate/mark.c)
     # So few that one which survives would say little: this share shows that the check itself works.
     tocsin_mutate(NAME few COUNT 3 LEAST 50 TESTS test_data_dir test_segments FILES store/data_dir.c store/segment_log.c)
