@@ -709,6 +709,15 @@ static void looks_at_the_clock(unsigned self)
     read_outside += (size_t)engine_clock_off(engine);
 }
 
+static void counts(unsigned self)
+{
+    struct engine_counters counters;
+
+    (void)self;
+    engine_counters(engine, &counters);
+    read_outside += counters.quota_cut;
+}
+
 static void switches(unsigned self)
 {
     struct rule_set *set = rules_make();
@@ -738,6 +747,17 @@ static void the_clock_is_looked_at_from_outside(void **state)
     begin(0);
     turn(SEQUENCER, sequences);
     turn(OUTSIDE, looks_at_the_clock);
+    turns_end();
+    assert_int_equal(read_outside, 0);
+}
+
+/* C: and who asks how many tenants are cut. */
+static void the_counters_of_partitions_are_summed_from_outside(void **state)
+{
+    (void)state;
+    begin(0);
+    turn(SEQUENCER, sequences);
+    turn(OUTSIDE, counts);
     turns_end();
     assert_int_equal(read_outside, 0);
 }
@@ -861,6 +881,7 @@ int main(void)
         IN_TURNS(D2_what_a_leave_drops_is_written_down_before_its_bins_are_free),
         IN_TURNS(readers_and_switchers_from_outside),
         IN_TURNS(the_clock_is_looked_at_from_outside),
+        IN_TURNS(the_counters_of_partitions_are_summed_from_outside),
         IN_TURNS(a_switched_rule_set_is_taken_and_shown),
         IN_TURNS(the_mutes_of_a_switched_rule_set_are_shown),
         IN_TURNS(the_enrich_steps_of_a_switched_rule_set_are_shown),

@@ -144,8 +144,9 @@ sinks:
             seen.add(key)
     if at_once["most"] > 1:
         fail(f"{at_once['most']} ops at once")
-    # From half of the load on nothing grows that would not stop.
-    if max(rss) > 1.05 * rss[0] + 4096:
+    # From half of the load on nothing grows that would not stop. Buffers of threads that come to work late are some
+    # MiB at once, and stay: 2.6 MiB mostly, 8 once.
+    if max(rss) > 1.05 * rss[0] + 16384:
         fail(f"resident memory grew while the outbox was full: {rss} KiB")
     print(f"{INCIDENTS} incidents, {let_in} ops let in at the end of the load, KiB resident while full: {rss}, "
           f"{time.monotonic() - begun:.1f} s")
