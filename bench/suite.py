@@ -282,7 +282,7 @@ def span(figure):
     """A median with what it lies between."""
     if len(figure["samples"]) == 1:
         return number(figure["median"])
-    return f"{number(figure['median'])} [{number(figure['least'])} .. {number(figure['most'])}] of {len(figure['samples'])}"
+    return f"{number(figure['median'])} [{number(figure['least'])} .. {number(figure['most'])}], n={len(figure['samples'])}"
 
 
 def page(run, folder):
@@ -400,7 +400,7 @@ def main():
         print(f"bench_{name}", flush=True)
         result = run_one(tree, name, arguments, args.out)
         for figure in result["figures"].values():
-            print(f"  {figure['what']:56} " + (f"{span(figure)} {figure['unit']}" if "samples" in figure else "not measured: " + figure["absent"]))
+            print(f"  {figure['what']:56} " + (f"{span(figure)}  {figure['unit']}" if "samples" in figure else "not measured: " + figure["absent"]))
         run["benches"].append(result)
     by_name = {result["bench"]: result for result in run["benches"]}
     run["goals"] = [judge(goal, by_name[goal["bench"]]) for goal in rows(args.goals) if goal["bench"] in by_name]
