@@ -79,6 +79,8 @@ struct metrics {
         double intake_first_seconds; /* 0: there is none */
         bool is_intake_full;
         double unit_lease_seconds; /* NaN: none */
+        uint64_t unit_follow_failures;
+        double unit_followed_seconds;
         uint64_t unit_fence, shared_frames, shared_bytes, shared_owed, shared_open;
         uint64_t shared_aways, shared_anews, shared_images;
         uint64_t shared_held_journal, shared_held_intake;

@@ -24,6 +24,8 @@ void service_read_unit(struct unit *unit, struct daemon_counters *to)
     to->is_unit_owner = counters.stand == UNIT_OWNS || counters.stand == UNIT_ALONE;
     to->unit_lease_seconds = to->is_unit_owner ? (double)counters.mirror.lease_left_ms / 1000 : NAN;
     to->unit_fence = counters.mirror.fence;
+    to->unit_followed_seconds = (double)counters.followed_ms / 1000;
+    to->unit_follow_failures = counters.follow_failures;
     to->is_catching_up = counters.is_catching_up;
     to->is_shared_up = to->is_unit_owner && counters.mirror.state == MIRROR_UP;
     to->shared_frames = counters.mirror.frames;

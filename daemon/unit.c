@@ -14,6 +14,8 @@
 #include "daemon/command.h"
 #include "daemon/incident_log.h"
 #include "daemon/log.h"
+#include "daemon/unit_follow.h"
+#include "daemon/unit_tell.h"
 #include "sinks/sink_options.h"
 #include "store/intake_log.h"
 #include "store/redis_link.h"
@@ -29,7 +31,6 @@ enum {
     /* A store that comes back gets the owner's question first, which asks once in ASK_MS. */
     GRACE_MS = 1500,
     RECORD_BYTES = 4 << 10,
-    FOLLOW_SHARE = 20, /* it rests so many times as long as it took, a lease at most */
 };
 
 static const struct {
@@ -48,10 +49,9 @@ struct unit {
     struct shared_store *store; /* of the unit's thread, then of the mirror */
     pthread_t thread;
     bool has_thread;
-    bool was_answered, has_followed; /* these and the next are the thread's own */
-    uint64_t next_follow_ns;
-    uint64_t copied[SHARED_LOGS]; /* frames that came from the store while it stood by */
-    int waker;                    /* of the thread */
+    bool was_answered;         /* this and the next are the thread's own */
+    struct unit_follow follow; /* but for its counters */
+    int waker;                 /* of the thread */
     uint64_t began_ns;
 
     pthread_mutex_t lock;
@@ -138,8 +138,12 @@ static bool asked_to_stop(void *self)
 static void wait_for(struct unit *unit, enum shared_verdict verdict, const struct error *why,
                      enum shared_verdict *before)
 {
+    const char *apart = verdict == SHARED_TAKEN ? unit_follow_why(&unit->follow) : NULL;
+
     pthread_mutex_lock(&unit->lock);
-    error_set(&unit->why, "standing by: %.1900s", why->text);
+    error_set(&unit->why, "standing by: %.900s%s%.900s", why->text,
+              apart != NULL ? "; this directory does not follow: " : "",
+              apart != NULL ? apart : "");
     pthread_mutex_unlock(&unit->lock);
     if (verdict == *before)
         return;
@@ -213,62 +217,6 @@ static bool begin_mirror(struct unit *unit, uint64_t taken_ns, const uint64_t du
     return true;
 }
 
-static const char *whose(enum shared_former former)
-{
-    static const char *const words[] = {
-        [SHARED_FORMER_UNKNOWN] = "nobody that is known",
-        [SHARED_FORMER_LEFT] = "one that ended in good order",
-        [SHARED_FORMER_SELF] = "this directory",
-        [SHARED_FORMER_DOUBT] = "this directory, behind another",
-        [SHARED_FORMER_OTHER] = "another directory",
-    };
-    return words[former];
-}
-
-static void tell_aside(const struct unit_joined *joined)
-{
-    if (joined->aside[0] != '\0')
-        log_event(LOG_WARNING, "journal_put_aside", log_text("path", joined->aside),
-                  log_text("why", "it had gone on alone, and the unit elsewhere"),
-                  log_text("next", joined->is_aside[SHARED_INTAKE]
-                                       ? "the unit's logs take their place; what was pushed and "
-                                         "the unit lacks is in there alone"
-                                       : "the unit's journal takes its place"));
-}
-
-static int64_t sum_of(const uint64_t frames[SHARED_LOGS])
-{
-    return (int64_t)(frames[SHARED_JOURNAL] + frames[SHARED_INTAKE]);
-}
-
-/* Neither the store nor the directory knows anything. */
-static bool is_begun_anew(const struct unit_joined *joined)
-{
-    return joined->is_forgotten && joined->ends.of[SHARED_JOURNAL].number == 0;
-}
-
-static void tell_joined(const struct unit *unit, enum shared_former former)
-{
-    const struct unit_joined *joined = &unit->joined;
-
-    tell_aside(joined);
-    if (joined->image > 0)
-        log_event(LOG_INFO, "image_taken", log_number("frame", (int64_t)joined->image),
-                  log_text("next", "the journal begins with it"));
-    log_event(LOG_INFO, "unit_taken", log_text("unit", unit->options.config->shared.unit),
-              log_number("fence", (int64_t)shared_store_fence(unit->store)),
-              log_text("before", whose(former)), log_number("fetched", sum_of(joined->fetched)),
-              log_number("owed", sum_of(joined->owed)));
-    if (joined->is_forgotten)
-        log_event(
-            LOG_WARNING, "shared_store_empty", log_text("unit", unit->options.config->shared.unit),
-            log_text("next", is_begun_anew(joined)
-                                 ? "the input is read again, from the first record there is, or "
-                                   "input.start where that is a time; sinks are told "
-                                   "what is still open when that is caught up with"
-                                 : "it gets the logs of this directory"));
-}
-
 /* The lease is ours since `taken_ns`. False: not any more, or the store went away. */
 static bool own(struct unit *unit, uint64_t taken_ns, enum shared_verdict *verdict,
                 struct error *err)
@@ -277,7 +225,7 @@ static bool own(struct unit *unit, uint64_t taken_ns, enum shared_verdict *verdi
         .log = {&unit->log[SHARED_JOURNAL], &unit->log[SHARED_INTAKE]},
         .blobs = unit->blobs,
         .lease_ms = (unsigned)unit->options.config->shared.lease_ms,
-        .copied = {unit->copied[SHARED_JOURNAL], unit->copied[SHARED_INTAKE]},
+        .copied = {unit->follow.copied[SHARED_JOURNAL], unit->follow.copied[SHARED_INTAKE]},
         .kept_ns = &taken_ns,
         .must_stop = asked_to_stop,
         .self = unit};
@@ -293,9 +241,10 @@ static bool own(struct unit *unit, uint64_t taken_ns, enum shared_verdict *verdi
         return false;
     if (former != SHARED_FORMER_LEFT && former != SHARED_FORMER_SELF)
         unit->taken_over_ms = unit->began_ms;
-    unit->is_lost = is_begun_anew(&unit->joined);
+    unit->is_lost = unit_is_begun_anew(&unit->joined);
     atomic_store_explicit(&unit->is_catching_up, unit->is_lost, memory_order_relaxed);
-    tell_joined(unit, former);
+    unit_tell_joined(&unit->joined, unit->options.config->shared.unit,
+                     shared_store_fence(unit->store), former);
     for (enum shared_log which = 0; which < SHARED_LOGS; which++)
         durable[which] = unit->joined.ends.of[which].number;
     if (begin_mirror(unit, taken_ns, durable, false, err))
@@ -323,50 +272,6 @@ static bool go_alone(struct unit *unit, struct error *err)
                         (const uint64_t[SHARED_LOGS]){(uint64_t)frames[SHARED_JOURNAL],
                                                       (uint64_t)frames[SHARED_INTAKE]},
                         true, err);
-}
-
-/* While another owns the unit: what is fetched now need not be when it does not any more. Its price
- * is a walk over the own journal, so it takes a small part of the time; but what came in a lease is
- * not left for later, however long the first fetch took. What is wrong shows when the unit is
- * taken. */
-static int64_t follow(struct unit *unit)
-{
-    uint64_t began_ns = host_mono_ns(), ignored_ns = began_ns;
-    uint64_t lease_ns = (uint64_t)unit->options.config->shared.lease_ms * UINT64_C(1000000);
-    const struct unit_join_config config = {
-        .log = {&unit->log[SHARED_JOURNAL], &unit->log[SHARED_INTAKE]},
-        .blobs = unit->blobs,
-        .keep = {{.keep_ms = unit->options.config->data.journal_keep_ms,
-                  .bytes_max = (uint64_t)unit->options.config->data.journal_bytes_max},
-                 {.keep_ms = unit->options.config->intake.keep_ms,
-                  .bytes_max = (uint64_t)unit->options.config->intake.bytes_max}},
-        .copied = {unit->copied[SHARED_JOURNAL], unit->copied[SHARED_INTAKE]},
-        .kept_ns = &ignored_ns,
-        .must_stop = asked_to_stop,
-        .self = unit};
-    struct unit_joined joined;
-    struct error err;
-
-    if (began_ns < unit->next_follow_ns)
-        return 0;
-    enum shared_verdict verdict = unit_join(unit->store, &config, &joined, &err);
-    uint64_t took_ns = host_mono_ns() - began_ns, rest_ns = FOLLOW_SHARE * took_ns;
-    if (rest_ns > lease_ns)
-        rest_ns = lease_ns;
-    unit->next_follow_ns = began_ns + took_ns + rest_ns;
-    if (verdict == SHARED_FINE) {
-        tell_aside(&joined);
-        for (enum shared_log which = 0; which < SHARED_LOGS; which++)
-            unit->copied[which] = joined.owed[which] == 0 ? joined.ends.of[which].number : 0;
-    }
-    if (verdict == SHARED_FINE && joined.image > 0)
-        log_event(LOG_DEBUG, "image_taken", log_number("frame", (int64_t)joined.image));
-    if (verdict == SHARED_FINE && !unit->has_followed)
-        log_event(LOG_INFO, "following", log_text("unit", unit->options.config->shared.unit),
-                  log_number("fetched", sum_of(joined.fetched)),
-                  log_number("frames", (int64_t)joined.ends.of[SHARED_JOURNAL].number));
-    unit->has_followed |= verdict == SHARED_FINE;
-    return (int64_t)(took_ns / 1000000);
 }
 
 /* F4: that the store was away takes the unit from nobody. */
@@ -414,7 +319,7 @@ static void *run(void *self)
         }
         wait_for(unit, verdict, &err, &before);
         if (verdict == SHARED_TAKEN)
-            left_ms -= follow(unit);
+            left_ms -= unit_follow_step(&unit->follow, unit->store);
         if (verdict != SHARED_TAKEN || left_ms > ASK_MS)
             left_ms = ASK_MS;
         if (left_ms < ASK_MS_LEAST)
@@ -543,7 +448,9 @@ void unit_look(struct unit *unit, int64_t told_ms, double outbox_fill)
 void unit_counters(struct unit *unit, struct unit_counters *out)
 {
     *out = (struct unit_counters){
-        .is_catching_up = atomic_load_explicit(&unit->is_catching_up, memory_order_relaxed)};
+        .is_catching_up = atomic_load_explicit(&unit->is_catching_up, memory_order_relaxed),
+        .followed_ms = atomic_load_explicit(&unit->follow.followed_ms, memory_order_relaxed),
+        .follow_failures = atomic_load_explicit(&unit->follow.failures, memory_order_relaxed)};
     pthread_mutex_lock(&unit->lock);
     out->stand = unit->stand;
     if (unit->mirror != NULL)
@@ -654,6 +561,12 @@ int unit_create(const struct unit_options *options, struct unit **out, struct er
                                                    .directory = options->dir->id,
                                                    .segment_bytes = LOGS[which].segment_bytes};
     }
+    unit->follow =
+        (struct unit_follow){.config = options->config,
+                             .log = {&unit->log[SHARED_JOURNAL], &unit->log[SHARED_INTAKE]},
+                             .blobs = unit->blobs,
+                             .must_stop = asked_to_stop,
+                             .self = unit};
     id128_format(options->dir->id, owner);
     unit->waker = host()->waker_create(host()->self);
     rc = unit->waker < 0 ? unit->waker : open_store(options->config, owner, &unit->store, err);

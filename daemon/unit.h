@@ -98,6 +98,8 @@ void unit_destroy(struct unit *unit);
 struct unit_counters {
     enum unit_stand stand;
     bool is_catching_up;
+    int64_t followed_ms;      /* wall clock: standing by, it last had all there was; 0: never */
+    uint64_t follow_failures; /* times that it could not be brought there */
     struct mirror_counters mirror;
 };
 /* Thread: any. */

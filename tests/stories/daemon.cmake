@@ -51,6 +51,7 @@ tocsin_story(NAME take_over_redis SCRIPT take_over.py TIMEOUT 500 ARGS 3 --fault
 tocsin_story(NAME take_over_images SCRIPT take_over.py TIMEOUT 500 ARGS 3 --faults=kill-fresh,freeze,wipe --images)
 tocsin_story(NAME take_over_reads SCRIPT take_over.py TIMEOUT 500 ARGS 2 --faults=kill)
 tocsin_story(NAME take_over_intake SCRIPT take_over_intake.sh TIMEOUT 500)
+tocsin_story(NAME take_over_full SCRIPT take_over_full.sh TIMEOUT 500)
 tocsin_story(NAME take_over_spoiled SCRIPT take_over_spoiled.sh TIMEOUT 500)
 tocsin_story(NAME take_over_lost SCRIPT take_over.py TIMEOUT 500 ARGS 1 --faults=lost)
 tocsin_story(NAME take_over_kafka SCRIPT take_over.py NEEDS kafka TIMEOUT 500 ARGS 3 --faults=kill,freeze,wipe --kafka)

@@ -22,5 +22,5 @@ ${2:-}
 sinks:
   - {name: hook, type: webhook, options: {url: "http://$hook/", idempotent: "true", rate_per_minute: "0"}}
 TEXT
-    sed -i "s/path: incidents.log/path: $1.log/; s/^  start: .*/&\n  topics: [{topic: events, disorder: 0ms}]/" tocsin.yaml
+    sed -i "s/path: incidents.log/path: ${1##*/}.log/; s/^  start: .*/&\n  topics: [{topic: events, disorder: 0ms}]/" tocsin.yaml
 }

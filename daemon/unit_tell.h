@@ -1,0 +1,24 @@
+/*
+ * unit_tell.h - what the log says of a directory that was brought to where its unit stands
+ * (store/unit_join.h).
+ *
+ * Thread: the unit's.
+ */
+#ifndef DAEMON_UNIT_TELL_H
+#define DAEMON_UNIT_TELL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "store/unit_join.h"
+
+/* Neither the store nor the directory knows anything. */
+bool unit_is_begun_anew(const struct unit_joined *joined);
+
+/* The unit called `name` is ours, with this fence, and this is who had it before. */
+void unit_tell_joined(const struct unit_joined *joined, const char *name, uint64_t fence,
+                      enum shared_former former);
+
+/* It is another's and was followed; `is_first`: for the first time. */
+void unit_tell_followed(const struct unit_joined *joined, const char *name, bool is_first);
+
+#endif
