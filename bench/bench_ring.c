@@ -3,8 +3,8 @@
  *
  * Unit:      one pointer from a producer thread to a consumer thread, in batches
  *            of 64, through a ring of 64 Ki slots.
- * Yardstick: the same ring written out below for fixed batches of 64 with inlined
- *            push and pop: no partial batches, no function call.
+ * Yardstick: bench/yardsticks/bare_ring.h, the same ring for fixed batches of 64 with
+ *            inlined push and pop: no partial batches, no function call.
  * Clock:     from the release of the producer to the consumer's last item.
  * Method:    yardstick and ours take turns; the ratio of each round is kept and
  *            the median of the rounds is the result, because the rate itself moves
@@ -22,48 +22,11 @@
 #include "base/batch_ring.h"
 #include "base/host.h"
 #include "bench/result.h"
+#include "bench/yardsticks/bare_ring.h"
 
-enum { SLOTS = 65536, BATCH = 64, ROUNDS_MAX = 64 };
+enum { SLOTS = BARE_SLOTS, BATCH = BARE_BATCH, ROUNDS_MAX = 64 };
 
-/* The yardstick: one struct, indexes on lines of their own, no generality. */
-static struct {
-    _Alignas(128) atomic_size_t head;
-    size_t tail_seen;
-    _Alignas(128) atomic_size_t tail;
-    size_t head_seen;
-    _Alignas(128) void *slots[SLOTS];
-} bare;
-
-static inline bool bare_push(void *const *items)
-{
-    /* relaxed and acquire/release as in base/batch_ring.c, edges P and C. */
-    size_t head = atomic_load_explicit(&bare.head, memory_order_relaxed);
-
-    if (head + BATCH - bare.tail_seen > SLOTS) {
-        bare.tail_seen = atomic_load_explicit(&bare.tail, memory_order_acquire);
-        if (head + BATCH - bare.tail_seen > SLOTS)
-            return false;
-    }
-    for (size_t i = 0; i < BATCH; i++)
-        bare.slots[(head + i) & (SLOTS - 1)] = items[i];
-    atomic_store_explicit(&bare.head, head + BATCH, memory_order_release);
-    return true;
-}
-
-static inline bool bare_pop(void **out)
-{
-    size_t tail = atomic_load_explicit(&bare.tail, memory_order_relaxed);
-
-    if (bare.head_seen - tail < BATCH) {
-        bare.head_seen = atomic_load_explicit(&bare.head, memory_order_acquire);
-        if (bare.head_seen - tail < BATCH)
-            return false;
-    }
-    for (size_t i = 0; i < BATCH; i++)
-        out[i] = bare.slots[(tail + i) & (SLOTS - 1)];
-    atomic_store_explicit(&bare.tail, tail + BATCH, memory_order_release);
-    return true;
-}
+static struct bare_ring bare;
 
 struct run {
     struct batch_ring *ring; /* NULL: the yardstick */
@@ -102,7 +65,7 @@ static void *produce(void *arg)
         for (size_t i = 0; i < BATCH; i++)
             items[i] = (void *)(uintptr_t)(n + i);
         if (run->ring == NULL) {
-            while (!bare_push(items))
+            while (!bare_push(&bare, items))
                 wait_a_little(run);
         } else {
             for (size_t done = 0; done < BATCH;) {
@@ -130,8 +93,8 @@ static double measure(struct run *run)
     from_ns = host_mono_ns();
     atomic_store_explicit(&run->is_started, true, memory_order_release);
     while (got < run->items) {
-        size_t n =
-            run->ring == NULL ? (bare_pop(out) ? BATCH : 0) : batch_ring_pop(run->ring, out, BATCH);
+        size_t n = run->ring == NULL ? (bare_pop(&bare, out) ? BATCH : 0)
+                                     : batch_ring_pop(run->ring, out, BATCH);
         for (size_t i = 0; i < n; i++)
             sum += (uintptr_t)out[i];
         got += n;
@@ -148,7 +111,6 @@ static double measure(struct run *run)
     return (double)run->items * 1e9 / (double)ns;
 }
 
-/* Sorts `values` and prints median and spread. Returns the median. */
 /* The first two cores that this process may use; the same one twice if alone. */
 static void pick_cores(unsigned core[2])
 {
