@@ -29,11 +29,6 @@ struct took {
     double cpu_s, wall_s, opened;
 };
 
-static double closed(void)
-{
-    return daemon_metric("tocsin_events_total") - daemon_metric("tocsin_events_waiting");
-}
-
 /* Fills the topic with about so many; how many they are. */
 static double fill(const char *broker, long events)
 {
@@ -76,7 +71,7 @@ static struct took run_once(const char *config, double events)
     daemon_await(pid, "tocsin_events_total", 1, 1);
     double began = bench_now_s(), cpu = daemon_cpu_s(pid);
     daemon_await(pid, "tocsin_events_total", events, LOOK_MS);
-    while (closed() < events)
+    while (daemon_closed() < events)
         nanosleep(&(struct timespec){.tv_nsec = LOOK_MS * 1000000}, NULL);
     took.wall_s = bench_now_s() - began;
     took.cpu_s = daemon_cpu_s(pid) - cpu;

@@ -138,6 +138,11 @@ const char *daemon_broker(int partitions)
     return brokers;
 }
 
+void daemon_use_broker(const char *address)
+{
+    snprintf(brokers, sizeof(brokers), "%s", address);
+}
+
 static int free_port(void)
 {
     struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
@@ -173,23 +178,52 @@ bool daemon_is_ready(void)
     return is && status == 200;
 }
 
-double daemon_metric(const char *name)
+/* Of a page of metrics; -1: it is not there. */
+static double metric_of(const char *page, const char *name)
 {
     size_t bytes = strlen(name);
+    double sum = -1;
+
+    for (const char *at = page; at != NULL; at = strchr(at, '\n')) {
+        at += *at == '\n';
+        if (strncmp(at, name, bytes) != 0 || (at[bytes] != ' ' && at[bytes] != '{'))
+            continue;
+        const char *value = at[bytes] == '{' ? strstr(at, "} ") : at + bytes;
+        if (value != NULL)
+            sum = (sum < 0 ? 0 : sum) + strtod(value + (*value == '}'), NULL);
+    }
+    return sum;
+}
+
+static char *metrics_page(void)
+{
     struct error err;
     char *body = NULL;
     int status = 0;
-    double value = -1;
 
     if (admin_client_ask(admin, NULL, false, "/metrics", &status, &body, &err) != 0)
-        return -1;
-    for (const char *at = body; at != NULL; at = strchr(at, '\n')) {
-        at += *at == '\n';
-        if (strncmp(at, name, bytes) == 0 && at[bytes] == ' ')
-            value = strtod(at + bytes, NULL);
-    }
-    free(body);
+        return NULL;
+    return body;
+}
+
+double daemon_metric(const char *name)
+{
+    char *page = metrics_page();
+    double value = page != NULL ? metric_of(page, name) : -1;
+
+    free(page);
     return value;
+}
+
+double daemon_closed(void)
+{
+    char *page = metrics_page();
+    double closed = page != NULL ? metric_of(page, "tocsin_events_total") -
+                                       metric_of(page, "tocsin_events_waiting")
+                                 : -1;
+
+    free(page);
+    return closed;
 }
 
 static void stay(pid_t pid, time_t until, unsigned look_ms)

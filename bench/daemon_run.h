@@ -29,14 +29,21 @@ double daemon_cpu_s(pid_t pid); /* that it has taken so far */
 /* A broker with topic "events" of so many partitions; its address. */
 const char *daemon_broker(int partitions);
 
+/* Instead of that one: a broker that is there, with that topic. */
+void daemon_use_broker(const char *address);
+
 /* Writes tocsin.yaml: input from the start of the topic, the admin server on a free port, `more`.
  * `group`: unlike that of every run before whose input is to come again, for a run without a data
  * directory goes on from where the last one told the broker that it was. */
 void daemon_config(const char *group, const char *more);
 
-/* Whether it says that it is ready, and a metric without labels; -1 where it does not answer. */
+/* Whether it says that it is ready; a metric, the sum of one with labels; -1 where it does not
+ * answer, or has no such metric. */
 bool daemon_is_ready(void);
 double daemon_metric(const char *name);
+
+/* Events that it has read and of which the epoch is closed; below zero where it does not answer. */
+double daemon_closed(void);
 
 /* Waits until it is ready, or the metric is at least `least`, looking every `look_ms`; `pid` has to
  * live. */

@@ -4,6 +4,7 @@
 #include "bench/result.h"
 
 #include <jansson.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -74,6 +75,32 @@ void result_figure(const char *id, const char *what, const char *unit, const dou
 void result_one(const char *id, const char *what, const char *unit, double value)
 {
     result_figure(id, what, unit, &value, 1);
+}
+
+double result_quantile(const double *values, int count, double share)
+{
+    double rank = ceil(share * count); /* nearest rank: a value that was measured */
+
+    return values[rank < 1 ? 0 : rank > count ? count - 1 : (int)rank - 1];
+}
+
+void result_curve(const char *id, const char *what, const char *unit, double *values, int count)
+{
+    json_t *object = object_of("curve", id), *points = json_array();
+
+    qsort(values, (size_t)count, sizeof(values[0]), bench_double_order);
+    /* A tenth of a decade of what is beyond it at a time, as far as there are values. */
+    for (int i = 0; i <= 60 && pow(10, -0.1 * i) * count >= 1; i++) {
+        double share = 1 - pow(10, -0.1 * i);
+        json_array_append_new(points,
+                              json_pack("[f, f]", share, result_quantile(values, count, share)));
+    }
+    json_array_append_new(points, json_pack("[f, f]", 1.0, values[count - 1]));
+    json_object_set_new(object, "what", json_string(what));
+    json_object_set_new(object, "unit", json_string(unit));
+    json_object_set_new(object, "count", json_integer(count));
+    json_object_set_new(object, "points", points);
+    tell(object);
 }
 
 void result_absent(const char *id, const char *what, const char *why)

@@ -5,6 +5,8 @@
  *
  *   {"bench": "ring", "workload": "100000000 items a run, ..."}
  *   {"bench": "ring", "figure": "ratio", "what": "...", "unit": "", "samples": [1.5, ...]}
+ *   {"bench": "latency", "curve": "lone", "what": "...", "unit": "ms", "count": 100,
+ *    "points": [[0.5, 241.1], ...]}
  *   {"bench": "ring", "answer": "right", "said": "every sum right"}
  *
  * What a figure is held against is not said here but in bench/goals.csv, by bench and figure.
@@ -31,6 +33,13 @@ void result_figure(const char *id, const char *what, const char *unit, const dou
                    int count);
 /* The same, of one sample. */
 void result_one(const char *id, const char *what, const char *unit, double value);
+
+/* How values are spread, for a plot: what share of them is no more than what. Sorts them, which are
+ * one at least. */
+void result_curve(const char *id, const char *what, const char *unit, double *values, int count);
+
+/* The value of `values`, which are sorted and one at least, that a share of them does not pass. */
+double result_quantile(const double *values, int count, double share);
 
 /* What could not be measured here, and why. */
 void result_absent(const char *id, const char *what, const char *why);

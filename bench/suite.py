@@ -24,6 +24,7 @@ missed by more than its margin; 64 a wrong argument.
 import argparse
 import csv
 import json
+import math
 import os
 import platform
 import re
@@ -97,7 +98,7 @@ def run_one(tree, name, arguments, folder):
     told.unlink(missing_ok=True)
     # By hand: a bench writes into the folder that it is in.
     command = [str(tree / "bench" / f"bench_{name}"), *arguments]
-    result = {"bench": name, "arguments": arguments, "figures": {}, "workload": None, "answer": None, "load": os.getloadavg()[0]}
+    result = {"bench": name, "arguments": arguments, "figures": {}, "curves": {}, "workload": None, "answer": None, "load": os.getloadavg()[0]}
     before, began = processor_ticks(), time.monotonic()
     used = os.times()
     try:
@@ -123,6 +124,8 @@ def run_one(tree, name, arguments, folder):
             result["workload"] = row["workload"]
         elif "answer" in row:
             result["answer"], result["answer_said"] = row["answer"], row["said"]
+        elif "curve" in row:
+            result["curves"][row["curve"]] = {key: row[key] for key in ("what", "unit", "count", "points")}
         else:
             figure = {key: row[key] for key in ("what", "unit", "samples", "absent") if key in row}
             if "samples" in row:
@@ -214,6 +217,37 @@ def plot_bars(path, title, figures):
     drawing.write(path)
 
 
+def plot_curves(path, title, curves):
+    """What share of all is no more than what: shares by the decade of what is beyond them, to the right the rarest."""
+    left, top, room, high, colours = 60, 44, 560, 260, (MARK, "#c2703d", "#5b8c2a", "#7b4fa3", INK, SOFT)
+    drawing = Drawing(860, top + high + 50, title)
+    rarest = min(1 - share for _, curve in curves for share, _ in curve["points"] if share < 1)
+    decades = math.ceil(-math.log10(rarest) - 1e-9) + 1  # the last one is for the most of all
+    most = max(value for _, curve in curves for _, value in curve["points"]) or 1
+
+    def place(share, value):
+        beyond = decades if share >= 1 else min(decades, -math.log10(1 - share))
+        return left + room * beyond / decades, top + high * (1 - max(0, value) / most)
+
+    for decade in range(decades + 1):
+        x = left + room * decade / decades
+        drawing.line(x, top, x, top + high)
+        share = "0" if decade == 0 else "all" if decade == decades else f"{100 - 100 / 10 ** decade:.6g} %"
+        drawing.text(x, top + high + 16, share, anchor="middle")
+    for part in range(5):
+        y = top + high * (1 - part / 4)
+        drawing.line(left, y, left + room, y)
+        drawing.text(left - 6, y + 4, f"{most * part / 4:.3g}", anchor="end")
+    for place_of, (what, curve) in enumerate(curves):
+        colour = colours[place_of % len(colours)]
+        points = [place(share, value) for share, value in curve["points"]]
+        for (x1, y1), (x2, y2) in zip(points, points[1:]):
+            drawing.line(x1, y1, x2, y2, colour, 2)
+        drawing.text(left + room + 12, top + 12 + 18 * place_of, f"{what}, {curve['unit']}, n={curve['count']}", colour=colour)
+    drawing.text(left + room / 2, top + high + 38, "share of all that took no longer", anchor="middle")
+    drawing.write(path)
+
+
 def plot_goals(path, verdicts):
     """Each goal as what was reached of what must be: to the right of the line it is met."""
     shown = [v for v in verdicts if "median" in v and float(v["must"]) != 0 and v["median"] > 0]
@@ -252,6 +286,9 @@ PLOTS = (
     ("images.svg", "How long nothing is planned while an image is taken", "snapshot", r"(hold|floor)-p\d+\..*"),
 )
 
+# Of the plot of a bench's curves, which any may have.
+CURVES = {"latency": "From an event to the POST that tells of it"}
+
 
 def plots(results, verdicts, folder):
     """Draws what there are figures for; the names of the files with their titles."""
@@ -268,6 +305,11 @@ def plots(results, verdicts, folder):
         chosen = [(figure["what"], figure) for figure in chosen if figure and "samples" in figure]
         if chosen:
             plot_bars(folder / file, title, chosen)
+            drawn.append((file, title))
+    for result in results:
+        if result["curves"]:
+            file, title = f"{result['bench']}-spread.svg", CURVES.get(result["bench"], f"How what {result['bench']} took is spread")
+            plot_curves(folder / file, title, [(curve["what"], curve) for curve in result["curves"].values()])
             drawn.append((file, title))
     return drawn
 

@@ -13,6 +13,7 @@ cat >>"$TOCSIN_BENCH_RESULT" <<END
 {"bench": "one", "figure": "ratio", "what": "ours / theirs", "unit": "", "samples": [${RATIOS:-0.7, 0.9, 0.8}]}
 {"bench": "one", "figure": "cpu", "what": "CPU < all", "unit": "ns", "samples": [4, 2]}
 {"bench": "one", "figure": "futexes", "what": "futex calls", "absent": "not readable"}
+{"bench": "one", "curve": "late", "what": "a page & its way", "unit": "ms", "count": 20, "points": [[0, 1], [0.9, 2.5], [1, 4]]}
 {"bench": "one", "answer": "${ANSWER:-right}", "said": "two and two"}
 END
 exit ${CODE:-0}
@@ -39,6 +40,9 @@ for file in out/*.svg; do
     grep -q "($(basename "$file"))" out/results.md || die "the page does not show $file"
 done
 [[ -e out/goals.svg ]] || die "no plot of goals"
+[[ $(of "r['benches'][0]['curves']['late']['points'][1]") == "[0.9, 2.5]" ]] || die "the curve is not the one that was said"
+grep -q '>a page &amp; its way, ms, n=20<' out/one-spread.svg || die "no plot of how pages are spread"
+grep -q '>90 %<' out/one-spread.svg || die "the plot of how pages are spread has no shares"
 
 # A median within the margin passes, one beyond it fails, and only where goals are to hold.
 RATIOS="0.69" run --check || die "a median within the margin failed"
