@@ -143,7 +143,7 @@ void daemon_use_broker(const char *address)
     snprintf(brokers, sizeof(brokers), "%s", address);
 }
 
-static int free_port(void)
+int daemon_free_port(void)
 {
     struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
     socklen_t bytes = sizeof(at);
@@ -160,11 +160,16 @@ void daemon_config(const char *group, const char *more)
 {
     FILE *to = daemon_write("tocsin.yaml");
 
-    snprintf(admin, sizeof(admin), "127.0.0.1:%d", free_port());
+    snprintf(admin, sizeof(admin), "127.0.0.1:%d", daemon_free_port());
     fprintf(to,
             "input: {brokers: \"%s\", group: \"%s\", start: earliest}\nadmin: {listen: \"%s\"}\n%s",
             brokers, group, admin, more);
     fclose(to);
+}
+
+const char *daemon_admin(void)
+{
+    return admin;
 }
 
 bool daemon_is_ready(void)

@@ -37,6 +37,10 @@ void daemon_use_broker(const char *address);
  * directory goes on from where the last one told the broker that it was. */
 void daemon_config(const char *group, const char *more);
 
+/* Where that server listens, and a port that nobody has at this moment. */
+const char *daemon_admin(void);
+int daemon_free_port(void);
+
 /* Whether it says that it is ready; a metric, the sum of one with labels; -1 where it does not
  * answer, or has no such metric. */
 bool daemon_is_ready(void);

@@ -280,6 +280,7 @@ PLOTS = (
     ("stages.svg", "CPU of an event: all of a replay, and parts of it alone", None,
      ("replay cpu-1", "decode full.300", "rules_match match.10", "windows cpu.0.1000", "enrich all")),
     ("rules.svg", "CPU of finding an event's rules, by their number", "rules_plan", r"match\.\d+"),
+    ("peers.svg", "CPU of an event of one job, tocsin and its peers", "peers", r"cpu\..*"),
     ("forms.svg", "CPU of an event by form of the rule", "forms", r"cpu\.\d+"),
     ("windows.svg", "CPU of an event by what its window holds", "windows", r"cpu\..*"),
     ("memory.svg", "Memory of a rule's key", "keys", r"bytes\..*"),
