@@ -120,6 +120,18 @@ static bool real_is_regular(void *self, int fd)
     return fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
 }
 
+static int real_file_id(void *self, int fd, uint64_t to[2])
+{
+    struct stat st;
+
+    (void)self;
+    if (fstat(fd, &st) != 0)
+        return -errno;
+    to[0] = st.st_dev;
+    to[1] = st.st_ino;
+    return 0;
+}
+
 static int real_close(void *self, int fd)
 {
     (void)self;
@@ -223,6 +235,7 @@ static const struct host real_host = {
     .size = real_size,
     .modified_ms = real_modified_ms,
     .is_regular = real_is_regular,
+    .file_id = real_file_id,
     .close = real_close,
     .rename = real_rename,
     .unlink = real_unlink,

@@ -36,6 +36,8 @@ struct host {
     int64_t (*modified_ms)(void *self,
                            int fd);         /* since 1970: the last change; INT64_MIN: unknown */
     bool (*is_regular)(void *self, int fd); /* a file, and no pipe, device or folder */
+    /* Device and number: two names lead to one file where both are the same. */
+    int (*file_id)(void *self, int fd, uint64_t to[2]);
     int (*close)(void *self, int fd);
     int (*rename)(void *self, const char *from, const char *to);
     int (*unlink)(void *self, const char *path);

@@ -3,6 +3,7 @@
  */
 #include "daemon/durable_parts.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,6 +36,14 @@ int durable_verdict(struct durable *durable, struct error *why)
         error_set(why, "%s", durable->why.text);
     pthread_mutex_unlock(&durable->lock);
     return code;
+}
+
+void durable_look(struct durable *durable)
+{
+    struct error why;
+
+    if (data_dir_is_there(&durable->dir, &why) == -ESTALE)
+        durable_end_run(durable, EXIT_IO, why.text);
 }
 
 void durable_differ(struct durable *durable, const struct error *err)

@@ -187,6 +187,9 @@ void durable_snapshot_counters(struct durable *durable, struct durable_snapshot_
 /* Whether all that had been told has been told again. Thread: any. */
 bool durable_is_recovered(const struct durable *durable);
 
+/* Ends the run with EXIT_IO if the directory is not where it was. Thread: main, now and then. */
+void durable_look(struct durable *durable);
+
 /* 0, or the exit code with which the run has to end, and why. Thread: any. */
 int durable_verdict(struct durable *durable, struct error *why);
 

@@ -280,8 +280,7 @@ int durable_open(const struct durable_options *options, struct durable **out, st
     pthread_mutex_init(&durable->gates_lock, NULL);
     durable->options = *options;
     durable->waker = -1;
-    durable->dir = *options->dir;
-    options->dir->lock_fd = -1;
+    durable->dir = data_dir_hand_over(options->dir);
     data_dir_folder(&durable->dir, "journal", durable->folder);
     data_dir_folder(&durable->dir, "blobs", durable->blobs);
     durable->segments = (struct segment_config){.folder = durable->folder,

@@ -317,7 +317,7 @@ int service_create(const struct service_options *options, struct service **out, 
         return EXIT_SYSTEM;
     }
     service->options = *options;
-    service->dir.lock_fd = -1;
+    service->dir = (struct data_dir)DATA_DIR_CLOSED;
     pthread_mutex_init(&service->lock, NULL);
     pthread_mutex_init(&service->reload_lock, NULL);
     service->read_ns = host_mono_ns();

@@ -181,6 +181,8 @@ void service_tick(struct service *service)
         else
             log_event(LOG_WARNING, "not_ready", log_text("why", why.text));
     }
+    if (service->durable != NULL)
+        durable_look(service->durable);
     watch_sinks(service);
     watch_fill(service, view.outbox_fill);
     if (service->unit != NULL)

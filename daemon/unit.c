@@ -545,7 +545,7 @@ int unit_list_open(const struct config *config, FILE *to, struct error *err)
 int unit_create(const struct unit_options *options, struct unit **out, struct error *err)
 {
     struct unit *unit = memory_alloc(sizeof(*unit));
-    char owner[ID128_TEXT_BYTES];
+    char owner[ID128_TEXT_BYTES + DATA_DIR_PLACE_BYTES], *end;
     int rc;
 
     *unit = (struct unit){.options = *options, .began_ns = host_mono_ns()};
@@ -567,7 +567,11 @@ int unit_create(const struct unit_options *options, struct unit **out, struct er
                              .blobs = unit->blobs,
                              .must_stop = asked_to_stop,
                              .self = unit};
+    /* A copy is another owner; itself after the machine was started anew waits for the lease. */
     id128_format(options->dir->id, owner);
+    end = owner + strlen(owner);
+    *end = '.';
+    data_dir_place(options->dir, end + 1);
     unit->waker = host()->waker_create(host()->self);
     rc = unit->waker < 0 ? unit->waker : open_store(options->config, owner, &unit->store, err);
     if (rc == 0) {

@@ -22,10 +22,20 @@
 #include <string.h>
 #include <unistd.h>
 #include "base/host.h"
+#include "base/hash.h"
 #include "base/incident.h"
 #include "store/crc32c.h"
 
-enum { FORMAT_BYTES_MAX = 4096, FILE_MODE = 0600, FOLDER_MODE = 0700, NUMBER_BYTES = 24 };
+enum {
+    FORMAT_BYTES_MAX = 4096,
+    FILE_MODE = 0600,
+    FOLDER_MODE = 0700,
+    NUMBER_BYTES = 24,
+    BOOT_BYTES = 40
+};
+
+/* Linux: another one with each start of the machine. */
+#define BOOT_ID "/proc/sys/kernel/random/boot_id"
 
 static const char *const folders[] = {"journal", "intake", "snapshots", "blobs"};
 /* May be there before FORMAT is: ours, or what every file system or person leaves. */
@@ -169,6 +179,28 @@ static int lock(struct data_dir *dir, enum data_dir_refusal *why, struct error *
     return 0;
 }
 
+/* By a name that is there as long as the directory is anything. */
+static int lock_format(struct data_dir *dir, enum data_dir_refusal *why, struct error *err)
+{
+    const struct host *h = host();
+    char path[DATA_DIR_PATH_BYTES];
+    int rc;
+
+    data_dir_folder(dir, "FORMAT", path);
+    dir->format_fd = h->open(h->self, path, O_RDONLY, 0);
+    if (dir->format_fd < 0)
+        return fail(path, dir->format_fd, "it cannot be opened", err);
+    rc = h->lock(h->self, dir->format_fd);
+    if (rc != -EAGAIN)
+        return rc != 0 ? fail(path, rc, "it cannot be locked", err) : 0;
+    *why = DATA_DIR_LOCKED;
+    error_set(err,
+              "%s: another tocsin uses this directory, although its LOCK was taken away; stop it, "
+              "or give this one a directory of its own",
+              dir->path);
+    return rc;
+}
+
 /* The directory's own name, which is in the folder above it. Where that may not be read, or its
  * file system syncs no folders, there is nothing more to be done. */
 static int sync_name(const struct data_dir *dir, struct error *err)
@@ -241,11 +273,13 @@ static int use_it(struct data_dir *dir, struct names *names, enum data_dir_refus
     }
     if (rc == 0)
         rc = make_folders(dir, err);
-    if (rc != 0 || names->has_format)
-        return rc;
-    dir->is_new = true;
-    rc = sync_name(dir, err);
-    return rc != 0 ? rc : format_write(dir, err);
+    if (rc == 0 && !names->has_format) {
+        dir->is_new = true;
+        rc = sync_name(dir, err);
+        if (rc == 0)
+            rc = format_write(dir, err);
+    }
+    return rc != 0 ? rc : lock_format(dir, why, err);
 }
 
 static void see_any(void *user, const char *name)
@@ -288,7 +322,7 @@ int data_dir_open(struct data_dir *dir, const char *path, enum data_dir_use use,
     struct names names = {false, ""};
     int rc = 0;
 
-    *dir = (struct data_dir){.lock_fd = -1};
+    *dir = (struct data_dir)DATA_DIR_CLOSED;
     *why = DATA_DIR_WORLD;
     if (strlen(path) >= sizeof(dir->path)) {
         error_set(err, "%.80s...: the path is longer than %zu bytes", path, sizeof(dir->path) - 1);
@@ -334,7 +368,65 @@ int data_dir_open(struct data_dir *dir, const char *path, enum data_dir_use use,
 
 void data_dir_close(struct data_dir *dir)
 {
+    const struct host *h = host();
+
     if (dir->lock_fd >= 0)
-        host()->close(host()->self, dir->lock_fd);
-    dir->lock_fd = -1;
+        h->close(h->self, dir->lock_fd);
+    if (dir->format_fd >= 0)
+        h->close(h->self, dir->format_fd);
+    dir->lock_fd = dir->format_fd = -1;
+}
+
+struct data_dir data_dir_hand_over(struct data_dir *dir)
+{
+    struct data_dir to = *dir;
+
+    dir->lock_fd = dir->format_fd = -1;
+    return to;
+}
+
+int data_dir_is_there(const struct data_dir *dir, struct error *err)
+{
+    const struct host *h = host();
+    char path[DATA_DIR_PATH_BYTES];
+    uint64_t ours[2], named[2];
+    int fd, rc = h->file_id(h->self, dir->format_fd, ours);
+
+    data_dir_folder(dir, "FORMAT", path);
+    if (rc != 0)
+        return fail(path, rc, "it cannot be looked at", err);
+    fd = h->open(h->self, path, O_RDONLY, 0);
+    if (fd < 0 && fd != -ENOENT && fd != -ENOTDIR)
+        return fail(path, fd, "it cannot be opened", err);
+    if (fd >= 0) {
+        rc = h->file_id(h->self, fd, named);
+        h->close(h->self, fd);
+        if (rc != 0)
+            return fail(path, rc, "it cannot be looked at", err);
+        if (memcmp(ours, named, sizeof(ours)) == 0)
+            return 0;
+    }
+    error_set(err,
+              "%s: the data directory of this run is not there any more: it was moved, removed or "
+              "replaced; put it back before the next start",
+              dir->path);
+    return -ESTALE;
+}
+
+void data_dir_place(const struct data_dir *dir, char to[DATA_DIR_PLACE_BYTES])
+{
+    struct {
+        uint64_t file[2];
+        char boot[BOOT_BYTES];
+    } place = {{0, 0}, ""};
+    const struct host *h = host();
+    int fd = h->open(h->self, BOOT_ID, O_RDONLY, 0);
+
+    h->file_id(h->self, dir->format_fd, place.file);
+    if (fd >= 0) {
+        if (h->read(h->self, fd, place.boot, sizeof(place.boot)) < 0)
+            place.boot[0] = '\0';
+        h->close(h->self, fd);
+    }
+    snprintf(to, DATA_DIR_PLACE_BYTES, "%016" PRIx64, hash64(&place, sizeof(place), 0));
 }

@@ -3,7 +3,8 @@
  * which format it has, and that one process at a time uses it (C11, C12).
  *
  *   FORMAT      what this is; written once, whole or not at all
- *   LOCK        held while a process uses the directory; its number is in it, for sentences
+ *   LOCK        held while a process uses the directory, as FORMAT is, which nobody takes for
+ *               something left behind; its number is in it, for sentences
  *   journal/    segments (store/segment_log.h)
  *   intake/     segments
  *   snapshots/  one file each
@@ -44,15 +45,33 @@ struct data_dir {
     char path[DATA_DIR_PATH_BYTES / 2];
     struct id128 id; /* random, of this directory */
     bool is_new;     /* made by this call */
-    int lock_fd;     /* -1: none */
+    int lock_fd, format_fd; /* both locked; -1: none */
 };
+
+#define DATA_DIR_CLOSED                                                                            \
+    {                                                                                              \
+        .lock_fd = -1, .format_fd = -1                                                             \
+    }
 
 /* Errors: a negative errno with a sentence that names the file; `why` tells the classes apart. */
 int data_dir_open(struct data_dir *dir, const char *path, enum data_dir_use use,
                   enum data_dir_refusal *why, struct error *err);
 
-/* Lets the lock go. */
+/* Lets the locks go. */
 void data_dir_close(struct data_dir *dir);
+
+/* The locks are the result's from now on. */
+struct data_dir data_dir_hand_over(struct data_dir *dir);
+
+/* Whether the path still leads to the directory that was opened for DATA_DIR_RUN: one that was
+ * moved or removed takes what is written with it. -ESTALE, or another negative errno, with a
+ * sentence. Thread: any, one at a time. */
+int data_dir_is_there(const struct data_dir *dir, struct error *err);
+
+/* What a copy of the directory has otherwise than itself, also one on this machine, and itself
+ * after the machine was started anew: a word. Of one that was opened for DATA_DIR_RUN. */
+enum { DATA_DIR_PLACE_BYTES = 17 };
+void data_dir_place(const struct data_dir *dir, char to[DATA_DIR_PLACE_BYTES]);
 
 /* `folder` in the directory, as a path. */
 void data_dir_folder(const struct data_dir *dir, const char *folder, char to[DATA_DIR_PATH_BYTES]);

@@ -39,6 +39,7 @@ struct shared_store {
 /* First of all scripts that change what is under a fence. KEYS[1]: fence. ARGV[1]: ours. */
 #define UNDER_FENCE                                                                                \
     "local fence = tonumber(redis.call('get', KEYS[1]) or '0')\n"                                  \
+    "if not fence then return {5} end\n"                                                           \
     "if fence > tonumber(ARGV[1]) then return {1, 'number ' .. fence} end\n"                       \
     "if fence < tonumber(ARGV[1]) then return {2} end\n"
 

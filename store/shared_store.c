@@ -14,7 +14,7 @@
 #include "base/slab.h"
 #include "store/crc32c.h"
 
-enum said { SAID_DONE, SAID_FENCED, SAID_LOST, SAID_TAKEN, SAID_APART, SAID_COUNT };
+enum said { SAID_DONE, SAID_FENCED, SAID_LOST, SAID_TAKEN, SAID_APART, SAID_NO_FENCE, SAID_COUNT };
 
 /* KEYS: lease, fence, owner. ARGV: owner, lease in ms, greatest fence that the owner knows of.
  * Gives the number, and who was the owner before. One that comes behind another, or behind nobody
@@ -25,6 +25,7 @@ static const char TAKE[] = "local held = redis.call('get', KEYS[1])\n"
                            "  return {3, redis.call('pttl', KEYS[1]), held}\n"
                            "end\n"
                            "local fence = tonumber(redis.call('get', KEYS[2]) or '0')\n"
+                           "if not fence then return {5} end\n"
                            "if fence < tonumber(ARGV[3]) then fence = tonumber(ARGV[3]) end\n"
                            "fence = string.format('%.0f', fence + 1)\n"
                            "local former = redis.call('get', KEYS[3]) or ''\n"
@@ -195,13 +196,25 @@ enum shared_verdict shared_ask(struct shared_store *store, const struct text *wo
     return SHARED_AWAY;
 }
 
+/* Whether `whom`, an owner with the number before it or not, is of the same directory, at another
+ * place. */
+static bool is_copy(const struct shared_store *store, struct text whom)
+{
+    size_t bytes = strcspn(store->owner, "."), at = whom.len;
+
+    while (at > 0 && whom.at[at - 1] != ' ')
+        at--;
+    return store->owner[bytes] == '.' && whom.len - at > bytes &&
+           memcmp(whom.at + at, store->owner, bytes + 1) == 0;
+}
+
 /* Runs it; `*said` is its list. */
 enum shared_verdict shared_run(struct shared_store *store, const struct shared_script *script,
                                const struct text *argument, size_t count,
                                const struct shared_reply **said, struct error *err)
 {
     static const enum shared_verdict verdict_of[SAID_COUNT] = {
-        SHARED_FINE, SHARED_FENCED, SHARED_LOST, SHARED_TAKEN, SHARED_APART,
+        SHARED_FINE, SHARED_FENCED, SHARED_LOST, SHARED_TAKEN, SHARED_APART, SHARED_DAMAGED,
     };
     char keys[SHARED_NUMBER_BYTES];
     size_t words = 0;
@@ -231,11 +244,16 @@ enum shared_verdict shared_run(struct shared_store *store, const struct shared_s
     const struct shared_reply *more = &list->item[list->count - 1];
     struct text whom = more->kind == SHARED_REPLY_TEXT ? more->text : text_of("?");
     int len = (int)(whom.len < 200 ? whom.len : 200);
+    if (verdict == SHARED_DAMAGED)
+        return shared_damaged(store, err, "the number of its owner");
     if (verdict == SHARED_FENCED)
         error_set(err, "unit %s has another owner now: %.*s; this one was number %" PRIu64,
                   store->unit, len, whom.at, store->fence);
     else if (verdict == SHARED_TAKEN)
-        error_set(err, "unit %s is owned by %.*s", store->unit, len, whom.at);
+        error_set(err, "unit %s is owned by %.*s%s", store->unit, len, whom.at,
+                  is_copy(store, whom) ? ": this directory elsewhere, a copy or before a move or a "
+                                         "start of the machine"
+                                       : "");
     else if (verdict == SHARED_LOST)
         error_set(err, "unit %s: the shared store has forgotten it", store->unit);
     else if (verdict == SHARED_APART)
@@ -255,12 +273,13 @@ static enum shared_former former_of(const struct shared_store *store, struct tex
         return SHARED_FORMER_UNKNOWN;
     if (name.len == 1 && name.at[0] == '-')
         return SHARED_FORMER_LEFT;
-    if (name.len < bytes || memcmp(name.at, store->owner, bytes) != 0)
-        return SHARED_FORMER_OTHER;
-    if (name.len == bytes)
-        return SHARED_FORMER_SELF;
-    return name.len == bytes + 1 && name.at[bytes] == '*' ? SHARED_FORMER_DOUBT
-                                                          : SHARED_FORMER_OTHER;
+    if (name.len >= bytes && memcmp(name.at, store->owner, bytes) == 0) {
+        if (name.len == bytes)
+            return SHARED_FORMER_SELF;
+        if (name.len == bytes + 1 && name.at[bytes] == '*')
+            return SHARED_FORMER_DOUBT;
+    }
+    return is_copy(store, name) ? SHARED_FORMER_COPY : SHARED_FORMER_OTHER;
 }
 
 enum shared_verdict shared_store_take(struct shared_store *store, unsigned lease_ms,

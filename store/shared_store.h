@@ -67,7 +67,8 @@ struct shared_frame {
 struct shared_end shared_end_after(struct shared_end end, const struct shared_frame *frame);
 
 /* Takes the link. `unit` and `owner` are words without spaces; the owner's is that of its data
- * directory, so that one that comes back need not wait for itself.
+ * directory and, behind a dot, of its place, so that one that comes back need not wait for itself,
+ * and a copy of it does.
  * Owner: the caller, until shared_store_destroy(). Errors: -EINVAL with a sentence. */
 int shared_store_create(struct shared_link *link, const char *unit, const char *owner,
                         struct shared_store **out, struct error *err);
@@ -98,6 +99,7 @@ enum shared_former {
     SHARED_FORMER_LEFT,    /* one that let it go when all it had told was there */
     SHARED_FORMER_SELF,
     SHARED_FORMER_DOUBT, /* the same, and what another told before it was in doubt still */
+    SHARED_FORMER_COPY,  /* another, whose directory was the same once */
     SHARED_FORMER_OTHER, /* one that may have told more than is there */
 };
 enum shared_former shared_store_former(const struct shared_store *store);

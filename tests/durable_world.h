@@ -471,7 +471,7 @@ static inline int world_start(struct world *world, const char *rules, unsigned p
     world->kept.count = 0;
     world->pushes_open = world->pushes_refused = 0;
     world->why = (struct error){""};
-    world->dir.lock_fd = -1;
+    world->dir = (struct data_dir)DATA_DIR_CLOSED;
     code = world_start_durable(world, rules, port);
     if (code == EXIT_OK && world->on_outbox != NULL)
         world->on_outbox(world);

@@ -540,6 +540,16 @@ static inline bool sim_is_regular(void *self, int fd)
     return true;
 }
 
+static inline int sim_file_id(void *self, int fd, uint64_t to[2])
+{
+    (void)self;
+    sim_enter();
+    to[0] = 0;
+    to[1] = (uint64_t)sim.fd_file[fd - SIM_FD];
+    sim_leave();
+    return 0;
+}
+
 static inline int sim_close(void *self, int fd)
 {
     (void)self;
@@ -679,6 +689,7 @@ static inline void sim_disk_begin(uint64_t seed)
     table.sync = sim_sync;
     table.size = sim_size;
     table.is_regular = sim_is_regular;
+    table.file_id = sim_file_id;
     table.close = sim_close;
     table.rename = sim_rename;
     table.unlink = sim_unlink;

@@ -155,7 +155,7 @@ static void F2_what_lies_behind_a_start_is_not_told_again(void **state)
 
 static void open_dir(struct data_dir *dir)
 {
-    *dir = (struct data_dir){.lock_fd = -1};
+    *dir = (struct data_dir)DATA_DIR_CLOSED;
     strcpy(dir->path, "crash.XXXXXX");
     assert_non_null(mkdtemp(dir->path));
 }

@@ -121,6 +121,73 @@ static void C11_one_process_at_a_time_uses_it(void **state)
     data_dir_close(&other);
 }
 
+/* Somebody takes LOCK for something that was left behind. */
+static void C11_a_lock_that_was_removed_holds(void **state)
+{
+    struct data_dir dir, other;
+    enum data_dir_refusal why;
+    struct error err = {""};
+    char lock[200];
+
+    (void)state;
+    assert_int_equal(data_dir_open(&dir, new_path(), DATA_DIR_RUN, &why, &err), 0);
+    snprintf(lock, sizeof(lock), "%.150s/LOCK", path);
+    assert_int_equal(unlink(lock), 0);
+    assert_int_equal(data_dir_open(&other, path, DATA_DIR_RUN, &why, &err), -EAGAIN);
+    assert_int_equal(why, DATA_DIR_LOCKED);
+    assert_non_null(strstr(err.text, "although its LOCK was taken away"));
+    data_dir_close(&dir);
+    assert_int_equal(data_dir_open(&other, path, DATA_DIR_RUN, &why, &err), 0);
+    data_dir_close(&other);
+}
+
+static void C11_a_directory_that_went_is_noticed(void **state)
+{
+    struct data_dir dir, other;
+    enum data_dir_refusal why;
+    struct error err = {""};
+    char away[200];
+
+    (void)state;
+    assert_int_equal(data_dir_open(&dir, new_path(), DATA_DIR_RUN, &why, &err), 0);
+    assert_int_equal(data_dir_is_there(&dir, &err), 0);
+    snprintf(away, sizeof(away), "%.150s.away", path);
+    assert_int_equal(rename(path, away), 0);
+    assert_int_equal(data_dir_is_there(&dir, &err), -ESTALE);
+    assert_non_null(strstr(err.text, "is not there any more"));
+    assert_int_equal(data_dir_open(&other, path, DATA_DIR_RUN, &why, &err), 0);
+    assert_int_equal(data_dir_is_there(&dir, &err), -ESTALE); /* another has its name */
+    assert_int_equal(data_dir_is_there(&other, &err), 0);
+    data_dir_close(&other);
+    data_dir_close(&dir);
+}
+
+static void S2_a_copy_has_another_place(void **state)
+{
+    char of[3][DATA_DIR_PLACE_BYTES], command[500];
+    enum data_dir_refusal why;
+    struct data_dir dir;
+    struct error err = {""};
+
+    (void)state;
+    for (int i = 0; i < 2; i++) { /* itself, again */
+        assert_int_equal(data_dir_open(&dir, i == 0 ? new_path() : path, DATA_DIR_RUN, &why, &err),
+                         0);
+        data_dir_place(&dir, of[i]);
+        data_dir_close(&dir);
+    }
+    snprintf(command, sizeof(command), "cp -a %.150s %.150s.copy", path, path);
+    assert_int_equal(system(command), 0);
+    struct id128 id = dir.id;
+    snprintf(command, sizeof(command), "%.150s.copy", path);
+    assert_int_equal(data_dir_open(&dir, command, DATA_DIR_RUN, &why, &err), 0);
+    assert_memory_equal(&id, &dir.id, sizeof(id));
+    data_dir_place(&dir, of[2]);
+    data_dir_close(&dir);
+    assert_string_equal(of[0], of[1]);
+    assert_string_not_equal(of[0], of[2]);
+}
+
 static void what_is_not_ours_is_left_alone(void **state)
 {
     static const struct {
@@ -255,6 +322,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_new_directory_is_made_and_found_again),
         cmocka_unit_test(C11_one_process_at_a_time_uses_it),
+        cmocka_unit_test(C11_a_lock_that_was_removed_holds),
+        cmocka_unit_test(C11_a_directory_that_went_is_noticed),
+        cmocka_unit_test(S2_a_copy_has_another_place),
         cmocka_unit_test(what_is_not_ours_is_left_alone),
         cmocka_unit_test(to_look_makes_nothing),
         cmocka_unit_test(a_power_cut_leaves_it_whole_or_not_begun),

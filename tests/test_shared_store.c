@@ -114,6 +114,49 @@ static void S2_who_comes_back_does_not_wait_for_itself(void **state)
     shared_store_destroy(again);
 }
 
+/* A copy of the directory, on this machine or another: who lives keeps the unit. */
+static void S2_a_copy_of_the_directory_waits(void **state)
+{
+    (void)state;
+    struct shared_store *one = open_store("one.1"), *copy = open_store("one.2"),
+                        *longer = open_store("one11.1");
+    struct error err;
+
+    FINE(take(one, 60000, &err));
+    GIVES(take(copy, 60000, &err), "taken");
+    assert_non_null(strstr(err.text, "owned by 1 one.1: this directory elsewhere"));
+    GIVES(take(longer, 60000, &err), "taken");
+    assert_null(strstr(err.text, "elsewhere"));
+    FINE(shared_store_keep(one, 60000, &err));
+    meddle("DEL", "tocsin:{main}:lease", NULL, NULL);
+    FINE(take(copy, 60000, &err));
+    assert_int_equal(shared_store_former(copy), SHARED_FORMER_COPY);
+    GIVES(shared_store_keep(one, 60000, &err), "fenced");
+    meddle("DEL", "tocsin:{main}:lease", NULL, NULL);
+    FINE(take(one, 60000, &err));
+    assert_int_equal(shared_store_former(one), SHARED_FORMER_COPY); /* marked, as all that were */
+    shared_store_destroy(one);
+    shared_store_destroy(copy);
+    shared_store_destroy(longer);
+}
+
+/* Another program wrote there: it is not waited for, as a Redis that is away would be. */
+static void S2_a_number_that_is_none_is_damage(void **state)
+{
+    (void)state;
+    struct shared_store *one = open_store("one"), *two = open_store("two");
+    struct error err;
+
+    FINE(take(one, 60000, &err));
+    meddle("SET", "tocsin:{main}:fence", "abc", NULL);
+    GIVES(shared_store_keep(one, 60000, &err), "damaged");
+    assert_non_null(strstr(err.text, "the number of its owner is not what was put there"));
+    meddle("DEL", "tocsin:{main}:lease", NULL, NULL);
+    GIVES(take(two, 60000, &err), "damaged");
+    shared_store_destroy(one);
+    shared_store_destroy(two);
+}
+
 /* An answer may be lost, or the one who asked may die: what it took over is in doubt all the same.
  */
 static void S3_what_is_in_doubt_is_so_until_it_is_settled(void **state)
@@ -715,6 +758,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(S2_a_unit_has_one_owner, fresh),
         cmocka_unit_test_setup(S2_who_comes_back_does_not_wait_for_itself, fresh),
+        cmocka_unit_test_setup(S2_a_copy_of_the_directory_waits, fresh),
+        cmocka_unit_test_setup(S2_a_number_that_is_none_is_damage, fresh),
         cmocka_unit_test_setup(S3_who_was_the_owner_before_is_known, fresh),
         cmocka_unit_test_setup(S3_what_is_in_doubt_is_so_until_it_is_settled, fresh),
         cmocka_unit_test_setup(S3_who_leaves_out_of_order_says_so, fresh),

@@ -407,6 +407,14 @@ static bool sim_is_regular(void *self, int fd)
     return !disk()->file[file_of(fd)].is_folder;
 }
 
+static int sim_file_id(void *self, int fd, uint64_t to[2])
+{
+    (void)self;
+    to[0] = (uint64_t)world->machine;
+    to[1] = (uint64_t)file_of(fd);
+    return 0;
+}
+
 static int sim_close(void *self, int fd)
 {
     int32_t i;
@@ -539,6 +547,7 @@ void disk_fill_host(struct host *host)
     host->size = sim_size;
     host->modified_ms = sim_modified_ms;
     host->is_regular = sim_is_regular;
+    host->file_id = sim_file_id;
     host->close = sim_close;
     host->rename = sim_rename;
     host->unlink = sim_unlink;

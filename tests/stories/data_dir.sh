@@ -61,6 +61,8 @@ sed -i 's/^admin:/engine: {round: 400ms}\n&/' tocsin.yaml
 check_says 78 '^data\.dir: data: these settings cannot change .* then "engine.round 200ms", now "engine.round 400ms"; .*a data directory of their own$'
 sed -i '/^engine:/d' tocsin.yaml
 refused 73 "another tocsin uses this directory: process $daemon;"
+rm data/LOCK # somebody takes it for something left behind
+refused 73 'another tocsin uses this directory, although its LOCK was taken away;'
 kill -HUP "$daemon"
 wait_for "the same rules are no switch" file_has run.log 'event=reloaded'
 one_rule beta >rules.yaml
@@ -244,3 +246,16 @@ kill -TERM "$daemon"
 wait_end "$daemon"
 [[ $code == 0 ]] || fail "exit code $code"
 [[ $(grep -c '^open first .* 200$' hook.log) == 5 ]] || fail "an open was told again: $(cat hook.log)"
+
+# A directory that goes from under a run takes what is written with it.
+rm -r data
+start_daemon
+wait_for "it is ready" answers /readyz 200
+mv data elsewhere
+wait_for "it ends" ends "$daemon"
+wait_end "$daemon"
+[[ $code == 74 ]] || fail "exit code $code"
+file_has run.log 'event=giving_up why="data: the data directory of this run is not there any more: it was moved' ||
+    fail "it does not say why"
+[[ ! -e data ]] || fail "something was made where it was: $(ls -R data)"
+"$TOCSIN" fsck elsewhere >fsck || fail "fsck of a directory that was moved: $(cat fsck)"
