@@ -74,7 +74,7 @@ static bool find_ours(struct entrant *self, char *why)
 static bool run_replay(struct entrant *self, struct peer_took *took, char *why)
 {
     const char *const replay[] = {
-        tocsin,        "replay",     "--rules",  PEERS "/tocsin/host-five.yaml",
+        tocsin,        "replay",     "--rules",  (PEERS "/tocsin/host-five.yaml"),
         "--incidents", "replay.out", "--ledger", "off",
         "list.jsonl",  NULL};
 
@@ -144,7 +144,7 @@ static bool find_sec(struct entrant *self, char *why)
 
 static bool run_sec(struct entrant *self, struct peer_took *took, char *why)
 {
-    static const char *const sec[] = {"sec", "--conf=" PEERS "/sec/host-five.conf",
+    static const char *const sec[] = {"sec", ("--conf=" PEERS "/sec/host-five.conf"),
                                       "--input=list.txt", "--notail", NULL};
 
     (void)self;
@@ -161,7 +161,7 @@ static bool run_syslog_ng(struct entrant *self, struct peer_took *took, char *wh
 {
     static char folder[2048], persist[2064], pid[2064], control[2064];
     const char *const command[] = {
-        "syslog-ng", "-F",    "--no-caps", "--stderr", "-f", PEERS "/syslog-ng/host-five.conf",
+        "syslog-ng", "-F",    "--no-caps", "--stderr", "-f", (PEERS "/syslog-ng/host-five.conf"),
         "-R",        persist, "-p",        pid,        "-c", control,
         NULL};
 

@@ -69,12 +69,27 @@ struct way {
 };
 
 static struct way ways[WAYS] = {
-    [ALERTMANAGER] = {"alertmanager", "Alertmanager", "am", "/api/v2/alerts", "/api/v2/alerts", "[",
-                      "]"},
-    [WEBHOOK] = {"webhook", "tocsin /alertmanager", "hook", "/alertmanager",
-                 "/alertmanager?wait=8s", "{\"version\":\"4\",\"status\":\"firing\",\"alerts\":[",
-                 "]}"},
-    [EVENTS] = {"events", "tocsin /events", "own", "/events", "/events?wait=8s", "[", "]"},
+    [ALERTMANAGER] = {.id = "alertmanager",
+                      .name = "Alertmanager",
+                      .host = "am",
+                      .path = "/api/v2/alerts",
+                      .last_path = "/api/v2/alerts",
+                      .before = "[",
+                      .after = "]"},
+    [WEBHOOK] = {.id = "webhook",
+                 .name = "tocsin /alertmanager",
+                 .host = "hook",
+                 .path = "/alertmanager",
+                 .last_path = "/alertmanager?wait=8s",
+                 .before = "{\"version\":\"4\",\"status\":\"firing\",\"alerts\":[",
+                 .after = "]}"},
+    [EVENTS] = {.id = "events",
+                .name = "tocsin /events",
+                .host = "own",
+                .path = "/events",
+                .last_path = "/events?wait=8s",
+                .before = "[",
+                .after = "]"},
 };
 
 static char started[32];          /* when the alerts of a part began */
@@ -245,7 +260,7 @@ static struct peer_process *begin_alertmanager(char *why)
 {
     static char listen[96];
     const char *const command[] = {"prometheus-alertmanager",
-                                   "--config.file=" PEERS "/alertmanager/alertmanager.yml",
+                                   ("--config.file=" PEERS "/alertmanager/alertmanager.yml"),
                                    "--storage.path=alertmanager",
                                    listen,
                                    "--cluster.listen-address=",
