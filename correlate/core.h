@@ -204,6 +204,7 @@ struct part {
     _Atomic int64_t start_offset, read_offset, low_offset;
     _Atomic bool has_events;   /* it ever had one: what somebody does is none */
     _Atomic uint64_t proof_ns; /* newest proof that it stands at its end; 0: none */
+    _Atomic uint64_t taken_ns; /* when records of it were last taken, monotonic; 0: never */
     _Atomic uint64_t records, gaps, redelivered, rejected; /* of this membership (L1) */
     _Atomic int64_t lag;
     _Atomic int state;          /* enum feed_state */
@@ -502,6 +503,10 @@ struct engine {
     int64_t empty_epoch;   /* behind planned_epoch and before it only derived events can come */
     int64_t wall_at_start, r_ms;
     uint64_t mono_at_start, r_ns, seal_due_ns, changes_due_ns;
+    uint64_t round_ns;             /* the last seal round; 0: none yet */
+    uint64_t news_ns;              /* the last one that saw records */
+    int64_t wanted_ms;             /* what partitions have to pass for an epoch to close */
+    _Atomic uint64_t wanted_ns;    /* when proofs would let them (seal.h); 0: nothing waits */
     int64_t left_reach_ms;         /* the largest `reach` of partitions that have left */
     bool r_known, r_used;          /* r_used: a seal was made from it */
     bool r_settled;                /* it is the input's or the clock's, not a backlog's (seal.c) */

@@ -17,6 +17,7 @@
 #include "correlate/crash.h"
 #include "correlate/memory.h"
 #include "correlate/part.h"
+#include "correlate/seal.h"
 #include "correlate/trace.h"
 #include "ingest/intake_source.h"
 
@@ -681,6 +682,8 @@ static bool part_poll(struct worker *worker, struct part *part, uint64_t now_ns,
             return moved;
         }
         clock_look_take(engine, part, now_ns);
+        /* relaxed: a bit old is fine, as it is for M. */
+        atomic_store_explicit(&part->taken_ns, now_ns, memory_order_relaxed);
     }
     while (part->batch_at < part->batch_count &&
            record_run(worker, part, &part->batch[part->batch_at])) {
@@ -850,8 +853,9 @@ bool ingest_poll(struct worker *worker)
         return false;
     /* Proofs and lag cost a lock each: twice per seal round is enough. */
     uint64_t now_ns = host_mono_ns();
-    bool look = now_ns >= worker->look_due_ns;
-    if (look)
+    bool is_due = now_ns >= worker->look_due_ns;
+    bool look = is_due || seal_is_wanted(worker->engine, now_ns);
+    if (is_due)
         worker->look_due_ns = now_ns + (uint64_t)worker->engine->config.seal_ms * 500000u;
     memory_look(worker, now_ns);
     bool full = worker->bins.used > worker->engine->config.bins_bytes_max;

@@ -58,7 +58,7 @@ void seal_round(struct engine *engine, uint64_t now_ns)
 {
     unsigned count = part_total(engine);
     int64_t largest = INT64_MIN, least = INT64_MAX;
-    uint64_t oldest_proof = UINT64_MAX;
+    uint64_t oldest_proof = UINT64_MAX, least_ns = 0;
     bool readable = false, proven = false, all_read = true;
 
     for (unsigned i = 0; i < count; i++) {
@@ -93,9 +93,14 @@ void seal_round(struct engine *engine, uint64_t now_ns)
         int64_t max_c = atomic_load_explicit(&part->seen_max_c, memory_order_relaxed);
         bool is_new = reads_what_is_new(engine, part, records), is_backlog = part->proof_used == 0;
         if (is_new && max_c != INT64_MIN && max_c >= far_behind) {
-            least = max_c < least ? max_c : least;
+            if (max_c < least) {
+                least = max_c;
+                least_ns = atomic_load_explicit(&part->taken_ns, memory_order_relaxed);
+            }
             engine->r_settled |= !is_backlog;
         }
+        if (is_new)
+            engine->news_ns = now_ns;
         if (is_new && is_backlog)
             engine->backlog_ns = now_ns;
         part->records_at_seal = records;
@@ -110,13 +115,18 @@ void seal_round(struct engine *engine, uint64_t now_ns)
     }
     if (least != INT64_MAX) {
         engine->r_ms = least;
-        engine->r_ns = now_ns;
+        /* As of when it came, not of when we look: the clock goes on from there. Since the last
+         * round it did, or the two were not stored at once. */
+        engine->r_ns = engine->round_ns > 0 && least_ns > engine->round_ns && least_ns < now_ns
+                           ? least_ns
+                           : now_ns;
     } else if (proven && oldest_proof > engine->r_ns) {
         engine->r_ms += (int64_t)((oldest_proof - engine->r_ns) / 1000000u);
         engine->r_ns += (oldest_proof - engine->r_ns) / 1000000u * 1000000u;
         if (all_read && !engine->r_settled)
             take_clock(engine, oldest_proof);
     }
+    engine->round_ns = now_ns;
     /* relaxed: for stamps alone, which the ingest thread does not see before a lock. */
     atomic_store_explicit(&engine->shown_r_ms, engine->r_ms, memory_order_relaxed);
     if (!readable)
@@ -138,4 +148,52 @@ void seal_round(struct engine *engine, uint64_t now_ns)
                               memory_order_relaxed);
     }
     tally_add(&engine->incident_tally.seals, 1);
+}
+
+void seal_aim(struct engine *engine, int64_t passed, uint64_t now_ns)
+{
+    const struct engine_config *config = &engine->config;
+    const int64_t d = (int64_t)config->epoch_ms;
+    /* What came last may lie in the epoch behind the next, and is sealed G later. */
+    const uint64_t news_ms = (uint64_t)engine->slack_ms + 4 * (uint64_t)d + 100;
+    uint64_t wanted_ns = 0;
+
+    if (passed < engine->wanted_ms && seal_is_wanted(engine, now_ns))
+        return; /* its proofs may be on their way */
+    if (engine->r_used && now_ns - engine->news_ns < news_ms * 1000000u) {
+        /* The first end of an epoch that R, going on by the clock, has not G behind it by now. */
+        uint64_t since_ms = now_ns > engine->r_ns ? (now_ns - engine->r_ns) / 1000000u : 0;
+        int64_t sealed_ms = engine->r_ms + (int64_t)since_ms - engine->slack_ms;
+        engine->wanted_ms = (floor_div(sealed_ms, d) + 1) * d;
+        wanted_ns = engine->r_ns +
+                    (uint64_t)(engine->wanted_ms + engine->slack_ms - engine->r_ms) * 1000000u;
+    }
+    /* relaxed, both: nobody else writes it, and who reads it takes it for a hint. */
+    if (wanted_ns == atomic_load_explicit(&engine->wanted_ns, memory_order_relaxed))
+        return;
+    atomic_store_explicit(&engine->wanted_ns, wanted_ns, memory_order_relaxed);
+    if (wanted_ns != 0 && engine->source->ops->prove_at != NULL)
+        engine->source->ops->prove_at(engine->source, wanted_ns);
+}
+
+bool seal_is_due(const struct engine *engine, uint64_t now_ns)
+{
+    uint64_t wanted_ns = atomic_load_explicit(&engine->wanted_ns, memory_order_relaxed);
+
+    if (now_ns >= engine->seal_due_ns)
+        return true;
+    if (!seal_is_wanted(engine, now_ns))
+        return false;
+    bool waits = false;
+    for (unsigned i = 0; i < part_total(engine); i++) {
+        const struct part *part = engine->parts[i];
+        if (!part_is_member(part) || part->sealed_on ||
+            atomic_load_explicit(&part->passed, memory_order_relaxed) >= engine->wanted_ms)
+            continue;
+        uint64_t proof_ns = atomic_load_explicit(&part->proof_ns, memory_order_relaxed);
+        if (proof_ns < wanted_ns || proof_ns <= part->proof_used)
+            return false;
+        waits = true;
+    }
+    return waits;
 }

@@ -88,9 +88,12 @@ static bool poll_role(struct engine *engine)
     walk_poll(engine);
     rules_switch_poll(engine);
     step_done_publish(engine);
-    if (engine->config.seal_ms > 0 && now_ns >= engine->seal_due_ns) {
+    if (engine->config.seal_ms > 0 && seal_is_due(engine, now_ns)) {
+        bool is_waited_for = now_ns < engine->seal_due_ns;
         engine->seal_due_ns = now_ns + (uint64_t)engine->config.seal_ms * 1000000u;
         seal_round(engine, now_ns);
+        if (is_waited_for)
+            engine_wake(engine, false); /* each applies its seals itself */
         worked = true;
     }
     passed = passed_by_all(engine);
@@ -114,6 +117,8 @@ static bool poll_role(struct engine *engine)
         }
     }
     closed = floor_div(passed, (int64_t)engine->config.epoch_ms);
+    if (engine->config.seal_ms > 0)
+        seal_aim(engine, passed, now_ns);
     if (engine->planned_epoch == INT64_MIN) {
         /* A replay may know of blind spells from before its first records. */
         step_begin(engine, closed < blind_due(engine) ? closed : blind_due(engine));

@@ -81,9 +81,13 @@ static void source_close(struct source *source)
     (void)source; /* its owner destroys it */
 }
 
-static const struct source_ops source_ops = {finite_source_changes, finite_source_drop,
-                                             finite_source_wake_on, NULL,
-                                             finite_source_ready,   source_close};
+static const struct source_ops source_ops = {
+    .changes = finite_source_changes,
+    .drop = finite_source_drop,
+    .wake_on = finite_source_wake_on,
+    .ready = finite_source_ready,
+    .close = source_close,
+};
 
 /* ---- writing JSON ---- */
 

@@ -272,6 +272,14 @@ static void wake_on(struct source *base, struct feed *feed, int waker)
     pthread_mutex_unlock(&self->lock);
 }
 
+static void prove_at(struct source *base, uint64_t at_ns)
+{
+    struct source *inner = self_of(base)->inner;
+
+    if (inner->ops->prove_at != NULL)
+        inner->ops->prove_at(inner, at_ns);
+}
+
 static void position(struct source *base, struct feed *feed, int64_t low_offset)
 {
     struct intake_source *self = self_of(base);
@@ -318,6 +326,7 @@ int intake_source_create(struct source *inner, const struct intake_source_config
                                           .drop = drop,
                                           .wake_on = wake_on,
                                           .position = position,
+                                          .prove_at = prove_at,
                                           .ready = ready,
                                           .close = close_all};
     struct intake_source *self = calloc(1, sizeof(*self));

@@ -125,6 +125,7 @@ struct kafka_source {
 
     pthread_t thread;
     atomic_bool stopping;
+    atomic_uint_fast64_t prove_at_ns; /* as told by prove_at(); 0: never */
     int waker; /* wakes the service thread where it sleeps without a client */
 
     /* Service thread's own. */
@@ -141,6 +142,7 @@ struct kafka_source {
     uint64_t metadata_due_ns, probe_due_ns, watch_due_ns, commit_due_ns, trouble_due_ns;
     uint64_t answered_ns; /* last answer of any broker */
     uint64_t asked_ns;    /* last time that somebody wanted a proof */
+    uint64_t probed_ns;   /* when ends were last asked for */
     struct kafka_leader leaders[KAFKA_BROKERS_MAX];
     size_t leader_count;
     rd_kafka_queue_t *answers; /* about the topics' settings; NULL: not asked */
@@ -193,6 +195,7 @@ bool kafka_ask_first(struct kafka_source *source, rd_kafka_topic_partition_list_
 bool kafka_ask_end(struct kafka_source *source, rd_kafka_topic_partition_list_t *list);
 bool kafka_start_feeds(struct kafka_source *source, struct kafka_feed **fresh, size_t count);
 void kafka_probe(struct kafka_source *source, bool all);
+uint64_t kafka_probe_due(const struct kafka_source *source); /* monotonic, of the next */
 void kafka_watch(struct kafka_source *source, uint64_t now_ns);
 void kafka_commit(struct kafka_source *source, bool wait);
 

@@ -433,7 +433,7 @@ static void run_due(struct kafka_source *source)
             kafka_commit(source, false);
             source->commit_due_ns = host_mono_ns() + source->config.commit_ms * ms_ns;
         }
-    } else if (now_ns >= source->probe_due_ns) {
+    } else if (now_ns >= kafka_probe_due(source)) {
         kafka_probe(source, false);
     }
     sweep(source);
@@ -446,7 +446,8 @@ static int poll_ms(const struct kafka_source *source)
 
     /* Somebody asked within the last second: be there in time for the next probe. */
     if (now_ns - source->asked_ns < 1000 * ms_ns) {
-        uint64_t left_ns = source->probe_due_ns > now_ns ? source->probe_due_ns - now_ns : 0;
+        uint64_t due_ns = kafka_probe_due(source);
+        uint64_t left_ns = due_ns > now_ns ? due_ns - now_ns : 0;
         if (left_ns / ms_ns < wait_ms)
             wait_ms = (unsigned)((left_ns + ms_ns - 1) / ms_ns);
     }
@@ -526,6 +527,12 @@ static void source_position(struct source *base, struct feed *feed, int64_t low_
     atomic_store_explicit(&((struct kafka_feed *)feed)->low, low_offset, memory_order_relaxed);
 }
 
+static void source_prove_at(struct source *base, uint64_t at_ns)
+{
+    /* relaxed: a hint of when to ask, for the service thread. */
+    atomic_store_explicit(&of(base)->prove_at_ns, at_ns, memory_order_relaxed);
+}
+
 static bool source_ready(struct source *base, struct error *why)
 {
     struct kafka_source *source = of(base);
@@ -587,6 +594,7 @@ static const struct source_ops kafka_source_ops = {
     .drop = source_drop,
     .wake_on = source_wake_on,
     .position = source_position,
+    .prove_at = source_prove_at,
     .ready = source_ready,
     .close = source_close,
 };

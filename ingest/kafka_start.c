@@ -281,13 +281,41 @@ static int compare_leaders(const void *a, const void *b)
     return (x->leader > y->leader) - (x->leader < y->leader);
 }
 
+uint64_t kafka_probe_due(const struct kafka_source *source)
+{
+    /* relaxed: a hint. */
+    uint64_t at_ns = atomic_load_explicit(&source->prove_at_ns, memory_order_relaxed);
+
+    /* Once for each time that was told. */
+    return at_ns > source->probed_ns && at_ns < source->probe_due_ns ? at_ns : source->probe_due_ns;
+}
+
+/* Wakes who reads the feeds: the proofs that were waited for are there. */
+static void wake_readers(struct kafka_feed *const *feeds, size_t count)
+{
+    int woken = -1;
+
+    for (size_t i = 0; i < count; i++) {
+        pthread_mutex_lock(&feeds[i]->lock);
+        if (feeds[i]->waker >= 0 && feeds[i]->waker != woken) {
+            woken = feeds[i]->waker;
+            host()->waker_wake(host()->self, woken);
+        }
+        pthread_mutex_unlock(&feeds[i]->lock);
+    }
+}
+
 /* Asks for the ends of the feeds that want a proof, or of all. */
 void kafka_probe(struct kafka_source *source, bool all)
 {
     struct kafka_feed **wanted;
     size_t count = 0;
+    uint64_t now_ns = host_mono_ns();
+    uint64_t at_ns = atomic_load_explicit(&source->prove_at_ns, memory_order_relaxed);
+    bool is_waited_for = at_ns > source->probed_ns && at_ns <= now_ns;
 
-    source->probe_due_ns = host_mono_ns() + (uint64_t)source->config.probe_ms * 1000000u;
+    source->probed_ns = now_ns;
+    source->probe_due_ns = now_ns + (uint64_t)source->config.probe_ms * 1000000u;
     if (source->feed_count == 0)
         return;
     wanted = malloc(source->feed_count * sizeof(struct kafka_feed *));
@@ -308,6 +336,8 @@ void kafka_probe(struct kafka_source *source, bool all)
             ;
         probe_leader(source, wanted[from]->leader, wanted + from, to - from);
     }
+    if (is_waited_for)
+        wake_readers(wanted, count);
     free(wanted);
 }
 

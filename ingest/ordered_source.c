@@ -100,6 +100,14 @@ static void wake_on(struct source *base, struct feed *feed, int waker)
     inner->ops->wake_on(inner, feed, waker);
 }
 
+static void prove_at(struct source *base, uint64_t at_ns)
+{
+    struct source *inner = self_of(base)->inner;
+
+    if (inner->ops->prove_at != NULL)
+        inner->ops->prove_at(inner, at_ns);
+}
+
 static void position(struct source *base, struct feed *feed, int64_t low_offset)
 {
     struct source *inner = self_of(base)->inner;
@@ -147,6 +155,7 @@ struct source *ordered_source_create(struct source *inner, const struct source_p
                                           .drop = drop,
                                           .wake_on = wake_on,
                                           .position = position,
+                                          .prove_at = prove_at,
                                           .ready = ready,
                                           .close = close_all};
     struct ordered_source *self = calloc(1, sizeof(*self));

@@ -95,6 +95,11 @@ struct source_ops {
     /* Tells the low position of a feed, for lag tools; advisory (D5). May be NULL. */
     void (*position)(struct source *source, struct feed *feed, int64_t low_offset);
 
+    /* Tells when proofs of the end are worth most: asked for at this time (monotonic) or soon after
+     * they let something be told that waits; advisory, and what was told before holds no more. Who
+     * reads is woken once they are there. May be NULL. */
+    void (*prove_at)(struct source *source, uint64_t at_ns);
+
     /* True when the source can serve: brokers reachable, ownership held. Fills a
      * sentence otherwise. */
     bool (*ready)(struct source *source, struct error *why);

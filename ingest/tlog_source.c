@@ -88,9 +88,13 @@ static void tlog_close(struct source *source)
     free(self);
 }
 
-static const struct source_ops tlog_source_ops = {finite_source_changes, finite_source_drop,
-                                                  finite_source_wake_on, NULL,
-                                                  finite_source_ready,   tlog_close};
+static const struct source_ops tlog_source_ops = {
+    .changes = finite_source_changes,
+    .drop = finite_source_drop,
+    .wake_on = finite_source_wake_on,
+    .ready = finite_source_ready,
+    .close = tlog_close,
+};
 
 /* ---- reading ---- */
 

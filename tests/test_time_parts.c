@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include "correlate/blind.h"
@@ -134,6 +135,119 @@ static void T4_r_is_not_ahead_of_the_clock_that_it_was_taken_from(void **state)
     assert_int_equal(engine.r_ms, wall_ms + 101);
 }
 
+/* Two partitions of a live run with G = 200 ms, of which the second had a record. */
+static uint64_t told_ns;
+
+static void prove_at(struct source *source, uint64_t at_ns)
+{
+    (void)source;
+    told_ns = at_ns;
+}
+
+static void live_make(int64_t wall_ms, uint64_t start_ns)
+{
+    static const struct source_ops ops = {.prove_at = prove_at};
+    static struct source source = {.ops = &ops};
+    static struct part no_part;
+
+    engine_make();
+    engine.source = &source;
+    engine.wall_at_start = wall_ms;
+    engine.mono_at_start = start_ns;
+    engine.config.behind_ms = 5000;
+    engine.config.seal_ms = 10;
+    engine.config.epoch_ms = 20;
+    engine.slack_ms = 200;
+    engine.part_count = 3;
+    engine.parts[0] = &no_part; /* of no membership */
+    for (unsigned i = 0; i < 2; i++) {
+        engine.parts[i + 1] = &part[i];
+        part[i].id = (uint16_t)(i + 1);
+        part[i].membership = PART_MEMBER;
+        part[i].read_until = INT64_MIN;
+        part[i].seal_request = INT64_MIN;
+        part[i].seen_max_c = INT64_MIN;
+        part[i].passed = wall_ms - 1000;
+        part[i].proof_ns = start_ns;
+    }
+    told_ns = 0;
+    seal_round(&engine, start_ns); /* all stand at their ends */
+}
+
+/* R is as of when the record came, and not of the round that sees it. */
+static void T4_r_goes_on_from_when_its_record_came(void **state)
+{
+    (void)state;
+    const int64_t wall_ms = 1000000;
+    const uint64_t start_ns = 5000000000, came_ns = start_ns + 33000000;
+
+    live_make(wall_ms, start_ns);
+    part[0].proof_ns = part[1].proof_ns = start_ns + 30000000;
+    seal_round(&engine, start_ns + 30000000);
+    part[1].seen_records = 1;
+    part[1].seen_max_c = wall_ms + 31;
+    part[1].taken_ns = came_ns;
+    seal_round(&engine, start_ns + 40000000);
+    assert_int_equal(engine.r_ms, wall_ms + 31);
+    assert_int_equal(engine.r_ns, came_ns);
+    /* Where the two were not stored at once it may be of before the last round: then it is now's.
+     */
+    part[1].seen_records = 2;
+    part[1].seen_max_c = wall_ms + 47;
+    seal_round(&engine, start_ns + 50000000);
+    assert_int_equal(engine.r_ms, wall_ms + 47);
+    assert_int_equal(engine.r_ns, start_ns + 50000000);
+}
+
+/* A lone record of 31 ms past the stroke lies in the epoch that ends at 40: R is 200 ms behind that
+ * 209 ms after it came. A proof of then is asked for, and a round is made as soon as all are there,
+ * once. */
+static void T4_a_proof_is_asked_for_when_it_lets_an_epoch_close(void **state)
+{
+    (void)state;
+    const int64_t wall_ms = 1000000;
+    const uint64_t start_ns = 5000000000, came_ns = start_ns + 33000000;
+    const uint64_t wanted_ns = came_ns + 209000000;
+
+    live_make(wall_ms, start_ns);
+    seal_aim(&engine, wall_ms - 1000, start_ns + 1000);
+    assert_int_equal(told_ns, 0); /* nothing waits */
+    part[1].seen_records = 1;
+    part[1].seen_max_c = wall_ms + 31;
+    part[1].taken_ns = came_ns;
+    seal_round(&engine, came_ns + 1000000);
+    for (uint64_t ns = came_ns + 10000000; ns < wanted_ns; ns += 10000000) {
+        seal_aim(&engine, wall_ms - 1000, ns);
+        assert_true(told_ns + 5000000 > ns); /* what was asked for just now may be on its way */
+        assert_true(told_ns <= ns + 20000000);
+    }
+    assert_int_equal(told_ns, wanted_ns);
+    engine.seal_due_ns = wanted_ns + 8000000;
+    assert_false(seal_is_due(&engine, wanted_ns - 1));
+    assert_false(seal_is_due(&engine, wanted_ns)); /* nobody has answered yet */
+    part[0].proof_ns = wanted_ns + 100;
+    assert_false(seal_is_due(&engine, wanted_ns + 500));
+    part[1].proof_ns = wanted_ns - 1; /* proves too little */
+    assert_false(seal_is_due(&engine, wanted_ns + 500));
+    part[1].proof_ns = wanted_ns + 100;
+    assert_true(seal_is_due(&engine, wanted_ns + 500));
+    seal_aim(&engine, wall_ms - 1000, wanted_ns + 500);
+    assert_int_equal(told_ns, wanted_ns); /* it waits for its round */
+    seal_round(&engine, wanted_ns + 500);
+    for (unsigned i = 0; i < 2; i++)
+        assert_true(part[i].seal_request >= wall_ms + 40);
+    assert_false(seal_is_due(&engine, wanted_ns + 600)); /* they do not prove it twice */
+    part[0].passed = part[1].passed = wall_ms + 40;
+    assert_false(seal_is_due(&engine, wanted_ns + 700));
+    seal_aim(&engine, wall_ms + 40, wanted_ns + 700);
+    assert_int_equal(told_ns, wanted_ns + 20000000);
+    /* Where no answer comes, rounds are made as always. */
+    assert_true(seal_is_due(&engine, wanted_ns + 8000000));
+    /* Some time after the last record nothing can be waiting. */
+    seal_aim(&engine, wall_ms + 400, came_ns + 1000000000);
+    assert_int_equal(atomic_load(&engine.wanted_ns), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -141,6 +255,8 @@ int main(void)
         cmocka_unit_test(C7_spells_that_are_not_in_order_are_refused),
         cmocka_unit_test(C6_a_partition_is_as_blind_as_its_own_last_mark_says),
         cmocka_unit_test(T4_r_is_not_ahead_of_the_clock_that_it_was_taken_from),
+        cmocka_unit_test(T4_r_goes_on_from_when_its_record_came),
+        cmocka_unit_test(T4_a_proof_is_asked_for_when_it_lets_an_epoch_close),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
