@@ -1,6 +1,7 @@
 /* engine_run.c - see engine_run.h. Allocations are counted in malloc's place. */
 #include "bench/engine_run.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,6 +9,7 @@
 #include <time.h>
 #include "base/host.h"
 #include "bench/futex_count.h"
+#include "bench/sampler.h"
 
 /* --- allocations of our own code ----------------------------------------------------------- */
 
@@ -59,6 +61,49 @@ void *__wrap_aligned_alloc(size_t alignment, size_t bytes)
 
 static _Atomic uint64_t sleeps, wakes;
 static const struct host *real;
+static bool sampled; /* engine threads join the sampler */
+
+/* --- CPU of the engine's threads ----------------------------------------------------------- */
+
+enum { THREADS_MAX = 128 };
+
+static clockid_t thread_clock[THREADS_MAX];
+static _Atomic unsigned thread_count; /* clocks below it are there */
+static pthread_mutex_t thread_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static void thread_note(void)
+{
+    pthread_mutex_lock(&thread_lock);
+    unsigned mine = atomic_load(&thread_count);
+    if (mine < THREADS_MAX && pthread_getcpuclockid(pthread_self(), &thread_clock[mine]) == 0)
+        atomic_store(&thread_count, mine + 1);
+    pthread_mutex_unlock(&thread_lock);
+}
+
+static double clock_s(clockid_t clock)
+{
+    struct timespec t = {0};
+
+    clock_gettime(clock, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+/* Of the threads that run still. */
+static double own_cpu_s(void)
+{
+    unsigned count = atomic_load(&thread_count);
+    double sum = 0;
+
+    for (unsigned i = 0; i < count; i++)
+        sum += clock_s(thread_clock[i]);
+    return sum;
+}
+
+/* What looking on costs is nobody's. */
+static double others_cpu_s(void)
+{
+    return bench_cpu_s() - clock_s(CLOCK_THREAD_CPUTIME_ID);
+}
 
 static void counting_wake(void *self, int waker)
 {
@@ -84,6 +129,9 @@ static uint64_t counting_mono(void *self)
     (void)self;
     if (!is_main && !counted) {
         futex_count_thread();
+        thread_note();
+        if (sampled)
+            sampler_join();
         counted = true;
     }
     return real->mono_ns(real->self);
@@ -96,7 +144,7 @@ static uint64_t closed_events(const struct engine_counters *c)
 
 static void nap(void)
 {
-    nanosleep(&(struct timespec){.tv_nsec = 200000}, NULL);
+    nanosleep(&(struct timespec){.tv_nsec = 500000}, NULL);
 }
 
 void engine_run(struct engine_run *run)
@@ -106,10 +154,14 @@ void engine_run(struct engine_run *run)
     struct engine *engine;
     struct error err = {""};
     uint64_t half_allocations = 0, half_sleeps = 0, half_events = 0, half_futexes = 0;
-    double start = 0, cpu = 0, until;
+    double start = 0, cpu = 0, own = 0, until;
 
     is_main = true;
+    sampled = run->stages;
+    if (sampled)
+        sampler_reset();
     futex_count_reset();
+    atomic_store(&thread_count, 0);
     real = host();
     counting = *real;
     counting.waker_wake = counting_wake;
@@ -127,7 +179,8 @@ void engine_run(struct engine_run *run)
         engine_counters(engine, &run->counters);
         if (start == 0 && run->counters.records > 0) {
             start = bench_now_s();
-            cpu = bench_cpu_s();
+            cpu = others_cpu_s();
+            own = own_cpu_s();
         }
         if (half_events == 0 && closed_events(&run->counters) >= run->records / 2) {
             half_events = closed_events(&run->counters);
@@ -148,11 +201,14 @@ void engine_run(struct engine_run *run)
     double events = (double)closed_events(&run->counters);
     double later = (events - (double)half_events) / 1e6;
     run->seconds = bench_now_s() - start;
-    run->cpu_ns_event = (bench_cpu_s() - cpu) / events * 1e9;
+    run->cpu_ns_event = (others_cpu_s() - cpu) / events * 1e9;
+    run->own_ns_event = (own_cpu_s() - own) / events * 1e9;
     run->steady_allocations = (double)(atomic_load(&allocations) - half_allocations) / later;
     run->steady_wakes = (double)(atomic_load(&sleeps) + atomic_load(&wakes) - half_sleeps) / later;
     run->steady_futexes = (double)(futex_count_sum() - half_futexes) / later;
     run->no_futexes = futex_count_why_not();
+    if (sampled)
+        sampler_shares(run->stage_share);
     while (run->config->seal_ms == 0 && run->why[0] == '\0' && !engine_wait_finished(engine, 60000))
         snprintf(run->why, sizeof(run->why), "not finished after 60 s");
     /* What is left of a live source is read too, outside of the clock. */

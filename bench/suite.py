@@ -275,7 +275,8 @@ def plot_goals(path, verdicts):
 
 # File, title, and the figures of which bench a plot is of.
 PLOTS = (
-    ("kafka.svg", "Throughput: Kafka to incidents, and a bare consumer", "kafka", r"bare|ours"),
+    ("kafka.svg", "Throughput: Kafka to incidents, and a bare consumer", "kafka", r"(bare|ours)(\.lz4)?"),
+    ("kafka-stages.svg", "CPU of an event from Kafka, own threads, by stage", "kafka", r"stage-[a-z]+"),
     ("workers.svg", "Throughput of a replay by workers", "replay", r"rate-\d"),
     ("stages.svg", "CPU of an event: all of a replay, and parts of it alone", None,
      ("replay cpu-1", "decode full.300", "rules_match match.10", "windows cpu.0.1000", "enrich all")),
