@@ -396,6 +396,7 @@ struct worker {
     unsigned next_part;
     uint64_t shuffle_state;
     uint64_t data_ns;     /* when it last read a record */
+    int64_t taken_ms;     /* the clock at its last take, wall */
     uint64_t look_due_ns; /* next time to ask feeds for proofs and lag */
     uint64_t held_due_ns; /* next time to add up what its tables take (memory.h) */
     bool is_short;        /* of memory, when feeds were asked last */

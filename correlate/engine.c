@@ -44,6 +44,7 @@ void engine_config_init(struct engine_config *config)
         .bin_epochs = 4096,
         .seal_ms = 10,
         .take_max = 512,
+        .bins_bytes_cached = (uint64_t)8 << 20,
         .bins_bytes_max = (uint64_t)64 << 20,
         .memory_max = UINT64_MAX,
         .image_bytes = 64 << 10,

@@ -254,9 +254,13 @@ struct engine_config {
     int64_t slack_ms;  /* G, at least [50]; raised to the largest L */
     unsigned seal_ms;  /* seal round [10]; 0: never seal by the clock (replay) */
     size_t take_max;   /* records per take [512] */
-    /* Bins of one worker beyond which it reads only feeds that are not ahead of the others
-     * [64 MiB]. Low, because memory that was never touched costs more than the decoding of what
-     * is put there: a backlog waits in the client library. */
+    /* Bins of one worker beyond which it reads only feeds that are not ahead of the others by more
+     * than 100 ms [8 MiB]: what caches hold. A new page costs more than to decode what is put
+     * there, events are read by another core than wrote them, and a backlog waits in the client
+     * library for nothing. */
+    uint64_t bins_bytes_cached;
+    /* The same, and where there is half as much again, ahead by no more than the next epoch needs
+     * to close [64 MiB]: a bound of memory. */
     uint64_t bins_bytes_max;
     /* Epochs that bins have places for, a power of two [4096]; more where the disorder asks for
      * it. A feed cannot be further ahead of another. */
@@ -412,8 +416,8 @@ struct engine_counters {
     uint64_t muted, unmuted; /* incidents that became muted, and that are not any more */
     uint64_t withheld;       /* changes of which no sink was told */
     uint64_t time_clamped, late, late_by_seal, capped;
-    uint64_t undated; /* records without log time whose first event has none either, where no log
-                         time came before */
+    uint64_t undated;  /* records without log time whose first event has none either, where no log
+                          time came before */
     uint64_t alerts;   /* in the table now */
     uint64_t flapping; /* of these, now */
     uint64_t alerts_opened, alerts_cleared, alerts_expired, alerts_evicted, alerts_refired;

@@ -149,14 +149,15 @@ static void F7_with_a_small_budget_who_is_ahead_waits(void **state)
         bench_put_text(ahead, AHEAD + i * 20, text);
         bench_put_text(behind, i * 20, text);
     }
+    const struct engine_config always = bench->config;
     bench->config.take_max = 64;
-    for (int small = 0; small < 2; small++) {
-        if (small)
-            bench->config.bins_bytes_max = MIB;
+    for (int form = 0; form < 3; form++) {
+        bench->config.bins_bytes_cached = form == 2 ? MIB : UINT64_MAX;
+        bench->config.bins_bytes_max = form == 1 ? MIB : always.bins_bytes_max;
         bench_run(bench);
         assert_int_equal(bench->counters.records, 2 * EVENTS);
         assert_int_equal(bench->counters.late, 0);
-        if (small) /* and what steps under way still have */
+        if (form > 0) /* and what steps under way still have */
             assert_true(bench->counters.bins_bytes <= 12 * MIB);
         else
             assert_true(bench->counters.bins_bytes >= 24 * MIB);
