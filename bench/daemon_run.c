@@ -21,7 +21,7 @@
 enum { ARGUMENTS_MAX = 128, WAIT_S_MAX = 300 };
 
 static char folder[256], brokers[128], admin[64];
-static pid_t owner;
+static pid_t owner, broker;
 
 static void give_up(const char *what)
 {
@@ -129,13 +129,20 @@ const char *daemon_broker(int partitions)
                                      "--port-file", "broker.port", NULL};
 
     snprintf(topic, sizeof(topic), "events:%d", partitions);
-    daemon_begin("broker.log", arguments);
+    remove("broker.port"); /* of one before */
+    broker = daemon_begin("broker.log", arguments);
     for (int i = 0; !has_line("broker.port", brokers, sizeof(brokers)); i++) {
         if (i == 1000)
             give_up("the broker does not listen");
         nap(10);
     }
     return brokers;
+}
+
+void daemon_broker_end(void)
+{
+    kill(broker, SIGKILL);
+    daemon_end(broker);
 }
 
 void daemon_use_broker(const char *address)

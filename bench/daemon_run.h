@@ -29,6 +29,9 @@ double daemon_cpu_s(pid_t pid); /* that it has taken so far */
 /* A broker with topic "events" of so many partitions; its address. */
 const char *daemon_broker(int partitions);
 
+/* Ends it, so that another may be started. */
+void daemon_broker_end(void);
+
 /* Instead of that one: a broker that is there, with that topic. */
 void daemon_use_broker(const char *address);
 
