@@ -71,7 +71,8 @@ int check_start(struct config *config, const struct rule_set *rules, const struc
         error_set(err, "out of memory for the engine's configuration");
         return EXIT_SYSTEM;
     }
-    code = past_check_dir(config->data.dir, &engine, &changes, &before, &terms, err);
+    code = past_check_dir(config->data.dir, config->shared.address[0] != '\0', &engine, &changes,
+                          &before, &terms, err);
     if (code != EXIT_OK) {
         error_prefix(err, "data.dir: ");
     } else {

@@ -12,8 +12,8 @@
 #include "daemon/commands.h"
 #include "daemon/data_look.h"
 #include "daemon/options.h"
+#include "daemon/past_check.h"
 #include "daemon/units.h"
-#include "store/intake_log.h"
 #include "store/history_query.h"
 #include "store/kept_files.h"
 
@@ -205,51 +205,29 @@ static int check_snapshots(const struct data_look *at, const struct data_look_kn
     return EXIT_OK;
 }
 
-struct counted_intake {
-    uint64_t of[INTAKE_KIND_COUNT];
-    uint64_t first; /* position */
-    int64_t first_wall_ms;
-    bool has_any;
-};
-
-static void count_record(void *self, const struct intake_record *record)
-{
-    struct counted_intake *counts = self;
-
-    if (!counts->has_any) {
-        counts->first = record->position;
-        counts->first_wall_ms = record->wall_ms;
-    }
-    counts->has_any = true;
-    counts->of[record->kind]++;
-}
-
 /* What was pushed, and what people had the daemon do. */
-static int check_intake(const struct data_look *at, struct error *err)
+static int check_intake(const struct data_look *at, const struct data_look_known *known,
+                        struct error *err)
 {
-    struct counted_intake counts = {.first = 0};
-    char folder[DATA_DIR_PATH_BYTES];
-    const struct segment_config segments = {.folder = folder,
-                                            .kind = "intake",
-                                            .directory = at->dir.id,
-                                            .segment_bytes = INTAKE_SEGMENT_BYTES};
-    struct segment_end end;
-    enum segment_refusal why;
+    struct data_look_intake counts;
+    int code = data_look_intake(at, &counts, err);
 
-    data_dir_folder(&at->dir, "intake", folder);
-    if (intake_log_read(&segments, count_record, &counts, &end, &why, err) != 0)
-        return data_look_exit_code(why);
+    if (code == EXIT_OK)
+        code = past_check_intake(&known->sum, &known->recalled.begin, at->dir.path, counts.next,
+                                 false, err);
+    if (code != EXIT_OK)
+        return code;
     printf("intake: %zu segment%s, %" PRIu64 " record%s of events, %" PRIu64 " act%s: whole\n",
-           end.place_count, plural(end.place_count), counts.of[INTAKE_EVENTS],
+           counts.end.place_count, plural(counts.end.place_count), counts.of[INTAKE_EVENTS],
            plural(counts.of[INTAKE_EVENTS]), counts.of[INTAKE_ACT], plural(counts.of[INTAKE_ACT]));
     if (counts.first > 0) {
         char time[UNIT_TEXT_BYTES];
         printf("intake: it begins with record %" PRIu64 ", of %s\n", counts.first,
                unit_format_time(counts.first_wall_ms, time));
     }
-    if (end.torn_bytes > 0)
+    if (counts.end.torn_bytes > 0)
         printf("intake: its end was not finished (%" PRIu64 " bytes): the next start cuts it\n",
-               end.torn_bytes);
+               counts.end.torn_bytes);
     return EXIT_OK;
 }
 
@@ -316,7 +294,7 @@ static int check(struct data_look *at, const struct data_look_known *known, bool
     if (code == EXIT_OK)
         code = check_snapshots(at, known, err);
     if (code == EXIT_OK)
-        code = check_intake(at, err);
+        code = check_intake(at, known, err);
     if (code == EXIT_OK)
         code = check_history(at, journal_reader_end(reader)->next_frame - 1, err);
     return code;

@@ -84,6 +84,49 @@ int data_look_begin(struct data_look *look, struct data_look_begin *out, struct 
     return code;
 }
 
+/* ---- the intake log ---- */
+
+static void count_record(void *self, const struct intake_record *record)
+{
+    struct data_look_intake *counts = self;
+
+    if (!counts->has_any) {
+        counts->first = record->position;
+        counts->first_wall_ms = record->wall_ms;
+    }
+    counts->has_any = true;
+    counts->next = record->position + 1;
+    counts->of[record->kind]++;
+}
+
+int data_look_intake(const struct data_look *look, struct data_look_intake *out, struct error *err)
+{
+    char folder[DATA_DIR_PATH_BYTES];
+    const struct segment_config segments = {.folder = folder,
+                                            .kind = "intake",
+                                            .directory = look->dir.id,
+                                            .segment_bytes = INTAKE_SEGMENT_BYTES};
+    uint64_t oldest = 0, before;
+    enum segment_refusal why;
+    unsigned tries = 0;
+    int rc;
+
+    data_dir_folder(&look->dir, "intake", folder);
+    host()->list(host()->self, folder, see_name, &oldest);
+    do { /* a daemon may let go of its oldest segments meanwhile */
+        before = oldest;
+        *out = (struct data_look_intake){.next = 0};
+        rc = intake_log_read(&segments, count_record, out, &out->end, &why, err);
+        oldest = 0;
+        host()->list(host()->self, folder, see_name, &oldest);
+    } while (rc != 0 && oldest != before && tries++ < TRIES_MAX);
+    if (rc == 0)
+        return EXIT_OK;
+    if (why != SEGMENT_REFUSED_WORLD && why != SEGMENT_REFUSED_NOT)
+        intake_log_way_out(err);
+    return data_look_exit_code(why);
+}
+
 int data_look_exit_code(enum segment_refusal why)
 {
     return why == SEGMENT_REFUSED_WORLD ? EXIT_IO : EXIT_DATA;

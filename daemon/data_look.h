@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include "base/error.h"
 #include "store/data_dir.h"
+#include "store/intake_log.h"
 #include "store/snapshot_recall.h"
 
 struct data_look {
@@ -52,6 +53,18 @@ struct data_look_known {
 /* Reads the newest snapshot that is good, and the journal. EXIT_OK with what they say, which the
  * caller lets go by snapshot_recalled_release(), or an exit code with a sentence. */
 int data_look_recall(struct data_look *look, struct data_look_known *out, struct error *err);
+
+/* What its intake log holds. */
+struct data_look_intake {
+    uint64_t of[INTAKE_KIND_COUNT]; /* records */
+    uint64_t first, next;           /* positions of the first record, and behind the last */
+    int64_t first_wall_ms;
+    bool has_any;
+    struct segment_end end;
+};
+/* Reads it. After data_look_recall() it is of no earlier moment than the journal. EXIT_OK, or an
+ * exit code with a sentence, as a start would say it. */
+int data_look_intake(const struct data_look *look, struct data_look_intake *out, struct error *err);
 
 /* Where the snapshots lie. Lives as long as the look. */
 struct snapshot_folder data_look_snapshots(const struct data_look *look);

@@ -65,6 +65,8 @@ struct durable_options {
     /* Makes what was committed so far outlast a power cut, where it went: the journal lets go of
      * it. 0, or a negative errno. NULL: it went nowhere. Thread: journal. */
     int (*keep_committed)(void *self);
+    bool has_intake;      /* there is an intake log, which was read and not changed */
+    uint64_t intake_next; /* then: position of its next record */
     /* The first frame of the intake log that a start needs whose snapshot stands at `low` in it; 0:
      * all. Thread: setup, then snapshot. */
     uint64_t (*intake_floor)(void *self, uint64_t low);

@@ -115,7 +115,11 @@ static int read_journal(struct durable *durable, struct segment_log **log, uint6
                   log_text("next", "all behind it is cut off and told anew: sinks that fold no "
                                    "repeats may get it twice"));
     journal_recall_summary(durable->recall, &durable->past);
-    code = keep_rules_and_settings(durable, err);
+    if (durable->options.has_intake)
+        code = past_check_intake(&durable->past, &durable->snapshots.begin, durable->dir.path,
+                                 durable->options.intake_next, durable->options.unit != NULL, err);
+    if (code == EXIT_OK)
+        code = keep_rules_and_settings(durable, err);
     if (code != EXIT_OK)
         goto out;
     if (journal_reader_end(reader)->torn_bytes > 0 || journal_reader_unfinished(reader) > 0)

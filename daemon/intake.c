@@ -109,7 +109,6 @@ int intake_open(const struct intake_options *options, struct intake **out, struc
 {
     struct intake *intake = memory_alloc(sizeof(*intake));
     struct intake_log_config config = {.waiting_bytes_max = options->backlog_max};
-    struct intake_log_counters counters;
     enum segment_refusal why;
 
     *intake = (struct intake){.options = *options};
@@ -133,26 +132,34 @@ int intake_open(const struct intake_options *options, struct intake **out, struc
                                                .directory = options->dir->id,
                                                .segment_bytes = segment_bytes(options)};
     config.segments = intake->segments;
-    if (intake_log_open(&config, on_record, intake, &intake->log, &why, err) != 0) {
-        const struct error what = *err;
+    if (intake_log_look(&config, on_record, intake, &intake->log, &why, err) != 0) {
         intake_close(intake);
         if (why == SEGMENT_REFUSED_WORLD || why == SEGMENT_REFUSED_NOT)
             return EXIT_IO;
-        /* Behind the damage lie pushes that were answered, which the journal goes by: without them
-         * a recovery would come to something else, so there is no going on from before it. */
-        error_set(err,
-                  "%.1500s; put back the file of a copy, or give this run a data directory of its "
-                  "own: tocsin audit and tocsin digest --incidents still read this one",
-                  what.text);
+        intake_log_way_out(err);
         return EXIT_DATA;
     }
     owed_acts_begin(intake->owed, 0, intake_log_next(intake->log));
     intake_keep_begin(intake->keep, intake->log);
+    *out = intake;
+    return EXIT_OK;
+}
+
+uint64_t intake_next(const struct intake *intake)
+{
+    return intake_log_next(intake->log);
+}
+
+int intake_begin(struct intake *intake, struct error *err)
+{
+    struct intake_log_counters counters;
+
+    if (intake_log_write(intake->log, err) != 0)
+        return EXIT_IO;
     intake_log_counters(intake->log, &counters);
     if (counters.torn_bytes > 0)
         log_event(LOG_WARNING, "intake_tail_cut", log_number("bytes", (int64_t)counters.torn_bytes),
                   log_text("next", "whoever pushed it was not told that it was kept"));
-    *out = intake;
     return EXIT_OK;
 }
 

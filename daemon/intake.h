@@ -38,9 +38,16 @@ struct intake_options {
     struct unit *unit;          /* that the directory is of; NULL: nobody goes on with it */
 };
 
-/* Reads the log and opens it. EXIT_OK, or an exit code with a sentence.
- * Owner: the caller, until intake_close(). Thread: setup, as the next two. */
+/* Reads the log, and changes nothing. EXIT_OK, or an exit code with a sentence.
+ * Owner: the caller, until intake_close(). Thread: setup, as all down to intake_start(). */
 int intake_open(const struct intake_options *options, struct intake **out, struct error *err);
+
+/* Position of the next record. */
+uint64_t intake_next(const struct intake *intake);
+
+/* Opens the log for writing: an end that was not finished is cut. What it lacks has been judged
+ * (daemon/past_check.h). EXIT_OK, or an exit code with a sentence. */
+int intake_begin(struct intake *intake, struct error *err);
 
 /* The source with the intake beside it, from position `*first` on; NULL: nothing rests on it yet,
  * and it is read from its beginning. Takes `inner`. EXIT_OK, or an exit code with a sentence: 65

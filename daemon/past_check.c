@@ -1,6 +1,8 @@
 /* past_check.c - see past_check.h. */
 #include "daemon/past_check.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/hash.h"
@@ -8,6 +10,7 @@
 #include "daemon/command.h"
 #include "daemon/data_look.h"
 #include "daemon/settings_text.h"
+#include "ingest/intake_source.h"
 #include "store/kept_files.h"
 
 static bool has_read(void *self, struct text topic)
@@ -93,9 +96,50 @@ int past_check(const struct journal_summary *past, const struct snapshot_content
     return EXIT_DATA;
 }
 
-int past_check_dir(const char *path, const struct engine_config *engine, char **changes,
+/* Where the next record that the journal does not know stands at least. */
+static uint64_t intake_known(const struct journal_summary *past,
+                             const struct snapshot_content *begin)
+{
+    uint64_t known = 0;
+
+    for (size_t i = 0; i < past->part_count; i++) {
+        const struct journal_recalled_part *part = &past->parts[i];
+        const struct snapshot_stand *stand = stand_of(begin, i);
+        if (part->partition != INTAKE_PARTITION || strcmp(part->topic, INTAKE_TOPIC) != 0)
+            continue;
+        if (part->read > 0)
+            known = (uint64_t)part->read;
+        if (stand != NULL && stand->offset > 0 && (uint64_t)stand->offset > known)
+            known = (uint64_t)stand->offset;
+    }
+    return known;
+}
+
+int past_check_intake(const struct journal_summary *past, const struct snapshot_content *begin,
+                      const char *path, uint64_t next, bool unit, struct error *err)
+{
+    const uint64_t known = intake_known(past, begin);
+    char end[64] = "it holds no record";
+
+    if (next >= known)
+        return EXIT_OK;
+    if (next > 0)
+        snprintf(end, sizeof(end), "it ends with record %" PRIu64, next - 1);
+    error_set(err,
+              "%.1000s/intake: %s, and the journal knows it up to record %" PRIu64
+              ": what was pushed and answered is missing, and what is pushed now would be lost; "
+              "%sput back intake/ as it was, or the whole directory from one copy (an older "
+              "intake/ alone will not do), or give this run a data directory of its own, which "
+              "knows nothing of what is open",
+              path, end, known - 1,
+              unit ? "start the daemon of the unit first whose directory has it, or " : "");
+    return EXIT_DATA;
+}
+
+int past_check_dir(const char *path, bool unit, const struct engine_config *engine, char **changes,
                    struct id128 *set, struct engine_terms *terms, struct error *err)
 {
+    struct data_look_intake intake;
     struct data_look_known known;
     struct data_look look;
     char blobs[DATA_DIR_PATH_BYTES], *settings;
@@ -112,8 +156,13 @@ int past_check_dir(const char *path, const struct engine_config *engine, char **
         return code;
     data_dir_folder(&look.dir, "blobs", blobs);
     settings = settings_text(engine);
-    code = past_check(&known.sum, &known.recalled.begin, look.dir.path, blobs, settings, changes,
-                      terms, err);
+    code = data_look_intake(&look, &intake, err);
+    if (code == EXIT_OK)
+        code = past_check_intake(&known.sum, &known.recalled.begin, look.dir.path, intake.next,
+                                 unit, err);
+    if (code == EXIT_OK)
+        code = past_check(&known.sum, &known.recalled.begin, look.dir.path, blobs, settings,
+                          changes, terms, err);
     free(settings);
     if (known.sum.rules_count > 0)
         *set = known.sum.rules[known.sum.rules_count - 1].set;

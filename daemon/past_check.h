@@ -21,10 +21,17 @@ int past_check(const struct journal_summary *past, const struct snapshot_content
                const char *path, const char *blobs, const char *settings, char **changes,
                struct engine_terms *terms, struct error *err);
 
-/* The same of a data directory that is only looked into, also while a daemon uses it. EXIT_OK where
+/* Whether the intake log, whose next record has this position, holds what the journal has read of
+ * it: what was pushed into one that ends before would be taken for what was read already, answered,
+ * and told to nobody. `unit`: other directories may have it. EXIT_OK, or EXIT_DATA with a sentence
+ * that says the way out. */
+int past_check_intake(const struct journal_summary *past, const struct snapshot_content *begin,
+                      const char *path, uint64_t next, bool unit, struct error *err);
+
+/* Both of a data directory that is only looked into, also while a daemon uses it. EXIT_OK where
  * there is none yet. *set: the rules that were in force last; zero where none were. *terms: those
- * that were, or of `engine` where none were. */
-int past_check_dir(const char *path, const struct engine_config *engine, char **changes,
+ * that were, or of `engine` where none were. `unit`: as past_check_intake(). */
+int past_check_dir(const char *path, bool unit, const struct engine_config *engine, char **changes,
                    struct id128 *set, struct engine_terms *terms, struct error *err);
 
 #endif

@@ -153,6 +153,8 @@ static int open_durable(struct service *service, const struct rules_read *read, 
         .committed_to = service_committed_to,
         .keep_committed = service_keep_committed,
         .refused = &service->options.refused,
+        .has_intake = service->intake != NULL,
+        .intake_next = service->intake != NULL ? intake_next(service->intake) : 0,
         .intake_floor = service_intake_floor,
         .intake_release = service_intake_release,
         .self = service};
@@ -165,6 +167,9 @@ static int open_durable(struct service *service, const struct rules_read *read, 
         return EXIT_OK;
     }
     code = durable_open(&options, &service->durable, err);
+    if (code != EXIT_OK)
+        return code;
+    code = intake_begin(service->intake, err);
     if (code != EXIT_OK)
         return code;
     durable_fill_engine(service->durable, &service->engine_config);

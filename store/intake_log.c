@@ -27,7 +27,8 @@ enum {
 struct intake_log {
     struct intake_log_config config;
     struct intake_hooks hooks;
-    struct segment_log *log; /* intake thread */
+    struct segment_walk *walk; /* at the log's end, until it is opened for writing; setup */
+    struct segment_log *log;   /* intake thread */
     pthread_t thread;
     bool is_running;
     uint64_t frame_max; /* bytes of payload; setup */
@@ -59,18 +60,17 @@ static void count_first(struct intake_log *log)
     log->counters.first_wall_ms = places->at.at[0].wall_ms;
 }
 
-int intake_log_open(const struct intake_log_config *config, intake_each each, void *self,
+int intake_log_look(const struct intake_log_config *config, intake_each each, void *self,
                     struct intake_log **out, enum segment_refusal *why, struct error *err)
 {
     struct intake_log *log = calloc(1, sizeof(*log));
     struct intake_reading reading = {.each = each, .self = self, .last_ms = INT64_MIN};
-    struct segment_walk *walk = NULL;
-    int rc = -ENOMEM;
+    int rc;
 
     *why = SEGMENT_REFUSED_WORLD;
     if (log == NULL) {
         error_set(err, "%s: out of memory", config->segments.folder);
-        return rc;
+        return -ENOMEM;
     }
     log->config = *config;
     log->waker = -1;
@@ -78,28 +78,60 @@ int intake_log_open(const struct intake_log_config *config, intake_each each, vo
     pthread_mutex_init(&log->lock, NULL);
     pthread_cond_init(&log->done, NULL);
     reading.places = &log->places;
-    rc = intake_read_all(&config->segments, &reading, &walk, why, err);
-    if (rc != 0)
-        goto out;
-    count_first(log);
-    log->next = reading.next;
-    log->last_ms = reading.last_ms;
-    log->counters.torn_bytes = segment_walk_end(walk)->torn_bytes;
-    *why = SEGMENT_REFUSED_WORLD;
-    rc = segment_log_open(&config->segments, segment_walk_end(walk), &log->log, err);
-    if (rc == 0) {
-        log->frame_max = segment_log_payload_max(log->log);
-        segment_log_counters(log->log, &log->counters.log);
-    }
-out:
-    segment_walk_destroy(walk);
+    rc = intake_read_all(&config->segments, &reading, &log->walk, why, err);
     if (rc != 0) {
         intake_log_destroy(log);
         return rc;
     }
+    count_first(log);
+    log->next = reading.next;
+    log->last_ms = reading.last_ms;
+    log->counters.torn_bytes = segment_walk_end(log->walk)->torn_bytes;
     *why = SEGMENT_REFUSED_NOT;
     *out = log;
     return 0;
+}
+
+int intake_log_write(struct intake_log *log, struct error *err)
+{
+    int rc = segment_log_open(&log->config.segments, segment_walk_end(log->walk), &log->log, err);
+
+    if (rc != 0)
+        return rc;
+    segment_walk_destroy(log->walk);
+    log->walk = NULL;
+    log->frame_max = segment_log_payload_max(log->log);
+    segment_log_counters(log->log, &log->counters.log);
+    return 0;
+}
+
+int intake_log_open(const struct intake_log_config *config, intake_each each, void *self,
+                    struct intake_log **out, enum segment_refusal *why, struct error *err)
+{
+    int rc = intake_log_look(config, each, self, out, why, err);
+
+    if (rc != 0)
+        return rc;
+    rc = intake_log_write(*out, err);
+    if (rc == 0)
+        return 0;
+    *why = SEGMENT_REFUSED_WORLD;
+    intake_log_destroy(*out);
+    *out = NULL;
+    return rc;
+}
+
+/* Behind the damage lie pushes that were answered, which the journal goes by: without them a
+ * recovery would come to something else, so there is no going on from before it. */
+void intake_log_way_out(struct error *err)
+{
+    const struct error what = *err;
+
+    error_set(err,
+              "%.1500s; put back the file as it was, or the whole directory from one copy, or give "
+              "this run a data directory of its own: tocsin audit and tocsin digest --incidents "
+              "still read this one",
+              what.text);
 }
 
 /* ---- the thread ---- */
@@ -345,6 +377,7 @@ void intake_log_destroy(struct intake_log *log)
     if (log == NULL)
         return;
     intake_log_stop(log);
+    segment_walk_destroy(log->walk);
     segment_log_destroy(log->log);
     if (log->waker >= 0)
         host()->close(host()->self, log->waker);

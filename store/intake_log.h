@@ -74,11 +74,23 @@ struct intake_hooks {
     void (*broken)(void *self, const char *why); /* once */
 };
 
-/* Reads the log, telling `each` of its records, and opens it for writing.
- * Owner:  the caller, until intake_log_destroy(). Thread: setup.
+/* Reads the log, telling `each` of its records; nothing is changed, so that what it lacks can be
+ * judged before its end is cut.
+ * Owner:  the caller, until intake_log_destroy(). Thread: setup, as the next two.
  * Errors: a negative errno with a sentence; `why` tells the classes apart. */
+int intake_log_look(const struct intake_log_config *config, intake_each each, void *self,
+                    struct intake_log **out, enum segment_refusal *why, struct error *err);
+
+/* Opens one that was read for writing: an end that was not finished is cut. Before it is started.
+ * Errors: a negative errno with a sentence. */
+int intake_log_write(struct intake_log *log, struct error *err);
+
+/* Both. Errors: as the first. */
 int intake_log_open(const struct intake_log_config *config, intake_each each, void *self,
                     struct intake_log **out, enum segment_refusal *why, struct error *err);
+
+/* To the sentence of a log that is damaged: what can be done. */
+void intake_log_way_out(struct error *err);
 
 /* Starts the thread. Errors: a negative errno with a sentence. Thread: setup. */
 int intake_log_start(struct intake_log *log, const struct intake_hooks *hooks, struct error *err);
@@ -115,7 +127,7 @@ uint64_t intake_log_frame_of(struct intake_log *log, uint64_t position);
 uint64_t intake_log_first(const struct intake_log *log);
 /* Position of the next record. Thread: setup, as the next. */
 uint64_t intake_log_next(const struct intake_log *log);
-/* Number of the last frame; 0: there is none. */
+/* Number of the last frame; 0: there is none. Of one that was opened for writing. */
 uint64_t intake_log_frame(const struct intake_log *log);
 
 struct intake_log_counters {

@@ -15,6 +15,7 @@ tocsin_story(NAME quotas SCRIPT quotas.sh SANITIZED)
 tocsin_story(NAME history SCRIPT history.sh SANITIZED)
 tocsin_story(NAME intake SCRIPT intake.sh SANITIZED)
 tocsin_story(NAME intake_keep SCRIPT intake_keep.sh SANITIZED)
+tocsin_story(NAME directory_lacks SCRIPT directory_lacks.sh SANITIZED)
 tocsin_story(NAME by_hand SCRIPT by_hand.sh SANITIZED)
 # SIGKILL at random moments: a few here, 2,150 in the long forms together, with those of intake_kill and
 # those at durable steps.

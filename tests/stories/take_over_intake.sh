@@ -83,3 +83,22 @@ wait_end "$daemon"
 "$TOCSIN" fsck three >fsck || fail "fsck: code $?: $(cat fsck)"
 file_has fsck '^intake: it begins with record [1-9][0-9]*, of 20' || fail "fsck says: $(cat fsck)"
 "$TOCSIN" audit three | sed -n 1p | grep '^the record begins with @intake/' >/dev/null || fail "audit: $("$TOCSIN" audit three | head -n 2)"
+
+# A Redis that has lost the intake log alone: an empty directory would begin it anew, under positions that the
+# journal has read. It is refused, and named; where the directory is that has the log, all goes on.
+ask DEL 'tocsin:{main}:intake' 'tocsin:{main}:intake-end' >/dev/null
+directory four "$small"
+code=0
+timeout 100 "$TOCSIN" run --config tocsin.yaml >run.log 2>&1 || code=$?
+[[ $code == 65 ]] || fail "without the intake log: code $code"
+file_has run.log 'four/intake: it holds no record, and the journal knows it up to record [0-9]+: .*; start the daemon of the unit first whose directory has it, or put back' ||
+    fail "it says: $(tail -n 3 run.log)"
+directory three "$small"
+start_daemon
+wait_for "three is ready again" answers /readyz 200
+file_has run.log 'event=journal_put_aside' && fail "what is whole was put aside"
+event alpha h9 clear | push '/events?wait=8s'
+wait_for "h9's end is told" file_has hook.log '^resolve first tenant=acme host=h9$'
+kill -TERM "$daemon"
+wait_end "$daemon"
+[[ $code == 0 ]] || fail "exit code $code"
