@@ -18,6 +18,7 @@
 #include "daemon/unit_tell.h"
 #include "sinks/sink_options.h"
 #include "store/intake_log.h"
+#include "store/lease_watch.h"
 #include "store/redis_link.h"
 #include "store/segment_walk.h"
 #include "store/unit_join.h"
@@ -25,11 +26,8 @@
 enum {
     CONNECT_MS = 1000,
     ANSWER_MS = 2000,
-    /* Between two questions; a standby asks again when the lease ends, if that is sooner. */
-    ASK_MS = 1000,
+    RETRY_MS = 1000,
     ASK_MS_LEAST = 20,
-    /* A store that comes back gets the owner's question first, which asks once in ASK_MS. */
-    GRACE_MS = 1500,
     RECORD_BYTES = 4 << 10,
 };
 
@@ -49,7 +47,8 @@ struct unit {
     struct shared_store *store; /* of the unit's thread, then of the mirror */
     pthread_t thread;
     bool has_thread;
-    bool was_answered;         /* this and the next are the thread's own */
+    bool was_answered; /* this and the next are the thread's own */
+    struct lease_watch watch;
     struct unit_follow follow; /* but for its counters */
     int waker;                 /* of the thread */
     uint64_t began_ns;
@@ -191,7 +190,7 @@ static bool begin_mirror(struct unit *unit, uint64_t taken_ns, const uint64_t du
                                    .from = unit->joined.ends,
                                    .is_alone = is_alone,
                                    .lease_ms = (unsigned)config->shared.lease_ms,
-                                   .retry_ms = ASK_MS,
+                                   .retry_ms = RETRY_MS,
                                    .hold_ms = (unsigned)config->shared.hold_ms,
                                    .self = unit,
                                    .write = on_write,
@@ -274,34 +273,32 @@ static bool go_alone(struct unit *unit, struct error *err)
                         true, err);
 }
 
-/* F4: that the store was away takes the unit from nobody. */
-static enum shared_verdict look(struct unit *unit, struct error *err)
+/* Until it is to be asked again; meanwhile it is followed where another has the unit. */
+static void rest(struct unit *unit, enum shared_verdict verdict, int64_t left_ms)
 {
-    struct shared_end end;
-    enum shared_verdict verdict = shared_store_end(unit->store, SHARED_JOURNAL, &end, err);
+    int64_t ask_ms = lease_watch_ask_ms(&unit->watch);
 
-    if (verdict == SHARED_AWAY)
-        return SHARED_AWAY;
-    host()->waker_sleep(host()->self, unit->waker, GRACE_MS * UINT64_C(1000000));
-    return SHARED_FINE;
+    if (verdict == SHARED_TAKEN)
+        left_ms -= unit_follow_step(&unit->follow, unit->store);
+    if ((verdict != SHARED_TAKEN && verdict != SHARED_UNSURE) || left_ms > ask_ms)
+        left_ms = ask_ms;
+    if (left_ms < ASK_MS_LEAST)
+        left_ms = ASK_MS_LEAST;
+    host()->waker_sleep(host()->self, unit->waker, (uint64_t)left_ms * UINT64_C(1000000));
 }
 
 static void *run(void *self)
 {
     struct unit *unit = self;
-    const struct host *h = host();
     enum shared_verdict before = SHARED_FINE, verdict;
     struct error err;
 
     while (!must_stop(unit)) {
-        int64_t left_ms = ASK_MS;
-        verdict = before == SHARED_AWAY ? look(unit, &err) : SHARED_FINE;
-        uint64_t asked_ns = host_mono_ns();
-        if (verdict == SHARED_FINE)
-            verdict = shared_store_take(
-                unit->store, (unsigned)unit->options.config->shared.lease_ms, &left_ms, &err);
+        uint64_t taken_ns;
+        int64_t left_ms;
+        verdict = lease_watch_take(&unit->watch, unit->store, &taken_ns, &left_ms, &err);
         unit->was_answered |= verdict != SHARED_AWAY;
-        if (verdict == SHARED_FINE && own(unit, asked_ns, &verdict, &err)) {
+        if (verdict == SHARED_FINE && own(unit, taken_ns, &verdict, &err)) {
             decide(unit, UNIT_OWNS, &err);
             return NULL;
         }
@@ -318,13 +315,7 @@ static void *run(void *self)
             return NULL;
         }
         wait_for(unit, verdict, &err, &before);
-        if (verdict == SHARED_TAKEN)
-            left_ms -= unit_follow_step(&unit->follow, unit->store);
-        if (verdict != SHARED_TAKEN || left_ms > ASK_MS)
-            left_ms = ASK_MS;
-        if (left_ms < ASK_MS_LEAST)
-            left_ms = ASK_MS_LEAST;
-        h->waker_sleep(h->self, unit->waker, (uint64_t)left_ms * UINT64_C(1000000));
+        rest(unit, verdict, left_ms);
     }
     return NULL;
 }
@@ -561,6 +552,7 @@ int unit_create(const struct unit_options *options, struct unit **out, struct er
                                                    .directory = options->dir->id,
                                                    .segment_bytes = LOGS[which].segment_bytes};
     }
+    unit->watch.lease_ms = (unsigned)options->config->shared.lease_ms;
     unit->follow =
         (struct unit_follow){.config = options->config,
                              .log = {&unit->log[SHARED_JOURNAL], &unit->log[SHARED_INTAKE]},

@@ -292,11 +292,10 @@ static enum shared_verdict begin_anew(struct mirror *mirror, struct error *err)
     uint64_t asked_ns = host_mono_ns(), fence = shared_store_fence(mirror->store);
     bool was_asked = mirror->must_take;
     struct error ignored;
-    int64_t left_ms;
 
     mirror->must_take = true;
     enum shared_verdict verdict =
-        shared_store_take(mirror->store, mirror->config.lease_ms, &left_ms, err);
+        shared_store_take(mirror->store, mirror->config.lease_ms, SHARED_ANY_FENCE, err);
     if (verdict == SHARED_FINE && was_asked && was_taken_by_other(mirror, fence)) {
         error_set(err, "the unit has had another owner while the shared store did not answer");
         shared_store_leave(mirror->store, false, &ignored);
@@ -362,36 +361,51 @@ static void look(struct mirror *mirror, uint64_t durable[SHARED_LOGS], bool *mus
     pthread_mutex_unlock(&mirror->lock);
 }
 
-/* The first answer of a store that did not answer at the start. */
-static bool meet(struct mirror *mirror)
+/* Whether what the store has is a beginning of what is durable here. SHARED_FENCED: it has gone on
+ * elsewhere. */
+static enum shared_verdict compare(struct mirror *mirror, unsigned lease_ms, uint64_t *kept_ns,
+                                   struct unit_ends *ends, struct error *err)
 {
-    uint64_t asked_ns = host_mono_ns(), durable[SHARED_LOGS];
     struct unit_join_config config = {
-        .blobs = mirror->config.blobs, .lease_ms = mirror->config.lease_ms, .kept_ns = &asked_ns};
-    struct error err, ignored;
-    struct unit_ends ends;
-    int64_t left_ms;
+        .blobs = mirror->config.blobs, .lease_ms = lease_ms, .kept_ns = kept_ns};
+    uint64_t durable[SHARED_LOGS];
     bool must_stop;
 
     memcpy(config.log, mirror->config.log, sizeof(config.log));
     look(mirror, durable, &must_stop);
+    enum shared_verdict verdict = unit_join_compare(mirror->store, &config, durable, ends, err);
+    if (verdict == SHARED_LOST)
+        return SHARED_FINE; /* it knows nothing: all is owed */
+    return verdict == SHARED_APART ? SHARED_FENCED : verdict;
+}
+
+/* The first answers of a store that did not answer at the start. Who has no future there needs no
+ * lease to find out, and takes it from nobody. */
+static bool meet(struct mirror *mirror)
+{
+    uint64_t taken_ns = 0;
+    struct error err, ignored;
+    struct unit_ends ends;
+    int64_t left_ms;
     enum shared_verdict verdict =
-        shared_store_take(mirror->store, mirror->config.lease_ms, &left_ms, &err);
+        lease_watch_take(&mirror->watch, mirror->store, &taken_ns, &left_ms, &err);
+
+    if (verdict == SHARED_UNSURE && !mirror->has_compared) {
+        enum shared_verdict compared = compare(mirror, 0, &taken_ns, &ends, &err);
+        mirror->has_compared = compared == SHARED_FINE;
+        verdict = compared == SHARED_FINE ? verdict : compared;
+    }
     if (verdict != SHARED_FINE)
         return heed(mirror, verdict, &err);
-    verdict = unit_join_compare(mirror->store, &config, durable, &ends, &err);
-    if (verdict == SHARED_LOST)
-        verdict = SHARED_FINE; /* it knows nothing: all is owed */
-    if (verdict == SHARED_APART) {
+    verdict = compare(mirror, mirror->config.lease_ms, &taken_ns, &ends, &err);
+    if (verdict == SHARED_FENCED)
         shared_store_leave(mirror->store, false, &ignored);
-        verdict = SHARED_FENCED;
-    }
     if (verdict != SHARED_FINE)
         return heed(mirror, verdict, &err);
     mirror->is_alone = false;
     if (ends.of[SHARED_JOURNAL].number == 0)
         look_at_beginning(mirror);
-    lease_is_kept(mirror, asked_ns);
+    lease_is_kept(mirror, taken_ns);
     mirror_ends_are(mirror, &ends);
     return true;
 }
@@ -558,6 +572,7 @@ int mirror_create(const struct mirror_config *config, struct shared_store *store
     *mirror = (struct mirror){.config = *config,
                               .store = store,
                               .is_alone = config->is_alone,
+                              .watch = {.lease_ms = config->lease_ms},
                               .state = config->is_alone ? MIRROR_AWAY : MIRROR_UP};
     atomic_init(&mirror->is_up, !config->is_alone);
     pthread_mutex_init(&mirror->lock, NULL);

@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include "base/slab.h"
+#include "store/lease_watch.h"
 #include "store/mirror.h"
 #include "store/shared_image.h"
 
@@ -49,13 +50,15 @@ struct mirror {
     struct unit_ends ends;                  /* of what the store has */
     struct changes changes;
     uint64_t next_renewal_ns, next_try_ns;
-    bool is_alone;        /* it has not been asked yet */
-    bool has_asked_again; /* since the lease ended without an answer */
-    bool must_take;       /* it was to be taken anew, and nobody knows whether it was */
-    bool must_begin;      /* the store has nothing, and our journal does not begin with frame 1 */
-    bool is_owed;         /* an image, without which what the store has is of no use */
-    bool was_image;       /* the last turn was one */
-    char *chunk_room;     /* SHARED_CHUNK_BYTES */
+    bool is_alone;            /* it has not been asked yet */
+    struct lease_watch watch; /* of one that is alone */
+    bool has_compared;        /* one that is alone, while the watch was unsure */
+    bool has_asked_again;     /* since the lease ended without an answer */
+    bool must_take;           /* it was to be taken anew, and nobody knows whether it was */
+    bool must_begin;  /* the store has nothing, and our journal does not begin with frame 1 */
+    bool is_owed;     /* an image, without which what the store has is of no use */
+    bool was_image;   /* the last turn was one */
+    char *chunk_room; /* SHARED_CHUNK_BYTES */
     struct upload upload;
     uint64_t next_image_ns, image_count;
     /* Frames before which the store has none, or need not. */

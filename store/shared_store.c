@@ -16,16 +16,29 @@
 
 enum said { SAID_DONE, SAID_FENCED, SAID_LOST, SAID_TAKEN, SAID_APART, SAID_NO_FENCE, SAID_COUNT };
 
-/* KEYS: lease, fence, owner. ARGV: owner, lease in ms, greatest fence that the owner knows of.
- * Gives the number, and who was the owner before. One that comes behind another, or behind nobody
- * knows whom, is noted with a mark until it has told all that is in doubt: its next question, if
- * the answer was lost, or its next start, is answered as this one. */
+/* KEYS: lease, fence, owner. ARGV: owner. Changes nothing. Gives the number, and who was the owner;
+ * where another has the lease for how long, and whose it is. */
+static const char WHOSE[] = "local held = redis.call('get', KEYS[1])\n"
+                            "local fence = redis.call('get', KEYS[2]) or '0'\n"
+                            "if held and string.match(held, '^%d+ (.*)$') ~= ARGV[1] then\n"
+                            "  return {3, fence, redis.call('pttl', KEYS[1]), held}\n"
+                            "end\n"
+                            "return {0, fence, redis.call('get', KEYS[3]) or ''}\n";
+
+/* KEYS: lease, fence, owner. ARGV: owner, lease in ms, greatest fence that the owner knows of, the
+ * one that it has to be behind or nothing. Gives the number, and who was the owner before. One that
+ * comes behind another, or behind nobody knows whom, is noted with a mark until it has told all
+ * that is in doubt: its next question, if the answer was lost, or its next start, is answered as
+ * this one. */
 static const char TAKE[] = "local held = redis.call('get', KEYS[1])\n"
                            "if held and string.match(held, '^%d+ (.*)$') ~= ARGV[1] then\n"
-                           "  return {3, redis.call('pttl', KEYS[1]), held}\n"
+                           "  return {3, held}\n"
                            "end\n"
                            "local fence = tonumber(redis.call('get', KEYS[2]) or '0')\n"
                            "if not fence then return {5} end\n"
+                           "if ARGV[4] ~= '' and fence ~= tonumber(ARGV[4]) then\n"
+                           "  return {3, string.format('number %.0f', fence)}\n"
+                           "end\n"
                            "if fence < tonumber(ARGV[3]) then fence = tonumber(ARGV[3]) end\n"
                            "fence = string.format('%.0f', fence + 1)\n"
                            "local former = redis.call('get', KEYS[3]) or ''\n"
@@ -102,7 +115,7 @@ const char *shared_verdict_name(enum shared_verdict verdict)
     static const char *const names[] = {
         [SHARED_FINE] = "fine",       [SHARED_AWAY] = "away",     [SHARED_TAKEN] = "taken",
         [SHARED_FENCED] = "fenced",   [SHARED_LOST] = "lost",     [SHARED_APART] = "apart",
-        [SHARED_DAMAGED] = "damaged", [SHARED_UNKEPT] = "unkept",
+        [SHARED_DAMAGED] = "damaged", [SHARED_UNKEPT] = "unkept", [SHARED_UNSURE] = "unsure",
     };
     return names[verdict];
 }
@@ -282,26 +295,55 @@ static enum shared_former former_of(const struct shared_store *store, struct tex
     return is_copy(store, name) ? SHARED_FORMER_COPY : SHARED_FORMER_OTHER;
 }
 
-enum shared_verdict shared_store_take(struct shared_store *store, unsigned lease_ms,
-                                      int64_t *left_ms, struct error *err)
+static bool fence_read(const struct shared_reply *item, uint64_t *out)
+{
+    struct text left;
+
+    return item->kind == SHARED_REPLY_TEXT &&
+           shared_number_read(item->text, INT64_MAX, out, &left) && left.len == 0;
+}
+
+enum shared_verdict shared_store_whose(struct shared_store *store, struct shared_ownership *out,
+                                       struct error *err)
+{
+    static const struct shared_script script = {
+        .text = WHOSE, .key = {KEY_LEASE, KEY_FENCE, KEY_OWNER}, .keys = 3};
+    const struct text argument[] = {text_of(store->owner)};
+    const struct shared_reply *said;
+    enum shared_verdict verdict = shared_run(store, &script, argument, 1, &said, err);
+
+    *out = (struct shared_ownership){.is_free = verdict == SHARED_FINE};
+    if (verdict != SHARED_FINE && verdict != SHARED_TAKEN)
+        return verdict;
+    if (said->count < 3 || !fence_read(&said->item[1], &out->fence))
+        return shared_damaged(store, err, "the number of its owner");
+    const struct shared_reply *last = &said->item[2];
+    if (last->kind != (out->is_free ? SHARED_REPLY_TEXT : SHARED_REPLY_NUMBER))
+        return shared_damaged(store, err, "the answer of a script");
+    if (!out->is_free)
+        out->left_ms = last->number > 0 ? last->number : 0;
+    else
+        out->last = former_of(store, last->text);
+    return verdict;
+}
+
+enum shared_verdict shared_store_take(struct shared_store *store, unsigned lease_ms, uint64_t seen,
+                                      struct error *err)
 {
     static const struct shared_script script = {
         .text = TAKE, .key = {KEY_LEASE, KEY_FENCE, KEY_OWNER}, .keys = 3};
-    char lease[SHARED_NUMBER_BYTES], fence[SHARED_NUMBER_BYTES];
+    char lease[SHARED_NUMBER_BYTES], fence[SHARED_NUMBER_BYTES], behind[SHARED_NUMBER_BYTES];
     const struct text argument[] = {text_of(store->owner), shared_number_text(lease, lease_ms),
-                                    shared_number_text(fence, store->fence)};
+                                    shared_number_text(fence, store->fence),
+                                    seen != SHARED_ANY_FENCE ? shared_number_text(behind, seen)
+                                                             : text_of("")};
     const struct shared_reply *said;
-    enum shared_verdict verdict = shared_run(store, &script, argument, 3, &said, err);
-    struct text left;
+    enum shared_verdict verdict = shared_run(store, &script, argument, 4, &said, err);
 
-    *left_ms = 0;
-    if (verdict == SHARED_TAKEN && said->count == 3 && said->item[1].kind == SHARED_REPLY_NUMBER)
-        *left_ms = said->item[1].number > 0 ? said->item[1].number : 0;
     if (verdict != SHARED_FINE)
         return verdict;
-    if (said->count != 3 || said->item[1].kind != SHARED_REPLY_TEXT ||
-        said->item[2].kind != SHARED_REPLY_TEXT ||
-        !shared_number_read(said->item[1].text, INT64_MAX, &store->fence, &left) || left.len != 0)
+    if (said->count != 3 || said->item[2].kind != SHARED_REPLY_TEXT ||
+        !fence_read(&said->item[1], &store->fence))
         return shared_damaged(store, err, "the number of its owner");
     store->former = former_of(store, said->item[2].text);
     return SHARED_FINE;

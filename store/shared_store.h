@@ -39,6 +39,7 @@ enum shared_verdict {
     SHARED_APART,   /* its journal does not end where ours does */
     SHARED_DAMAGED, /* what it holds is not what was put there */
     SHARED_UNKEPT,  /* our own disk could not take what came of it */
+    SHARED_UNSURE,  /* nobody has the lease, and its last owner may live (store/lease_watch.h) */
 };
 
 const char *shared_verdict_name(enum shared_verdict verdict);
@@ -76,10 +77,11 @@ void shared_store_destroy(struct shared_store *store);
 
 /* What all functions down to the end give: a sentence with everything but SHARED_FINE. */
 
-/* Becomes the owner for `lease_ms` from the moment of the call. With SHARED_TAKEN `*left_ms` is
- * when to ask again. */
-enum shared_verdict shared_store_take(struct shared_store *store, unsigned lease_ms,
-                                      int64_t *left_ms, struct error *err);
+/* Becomes the owner for `lease_ms` from the moment of the call, behind the ownership of number
+ * `seen` (or SHARED_ANY_FENCE). SHARED_TAKEN: another has the lease, or has been there since. */
+#define SHARED_ANY_FENCE UINT64_MAX
+enum shared_verdict shared_store_take(struct shared_store *store, unsigned lease_ms, uint64_t seen,
+                                      struct error *err);
 /* Stays it. */
 enum shared_verdict shared_store_keep(struct shared_store *store, unsigned lease_ms,
                                       struct error *err);
@@ -93,7 +95,7 @@ void shared_store_settle(struct shared_store *store);
 /* Number of the ownership; 0 before the first shared_store_take(). */
 uint64_t shared_store_fence(const struct shared_store *store);
 
-/* Who had been the owner when it was taken. */
+/* Who had been the owner. */
 enum shared_former {
     SHARED_FORMER_UNKNOWN, /* nobody, or the store has forgotten */
     SHARED_FORMER_LEFT,    /* one that let it go when all it had told was there */
@@ -102,7 +104,19 @@ enum shared_former {
     SHARED_FORMER_COPY,  /* another, whose directory was the same once */
     SHARED_FORMER_OTHER, /* one that may have told more than is there */
 };
+/* When it was taken. */
 enum shared_former shared_store_former(const struct shared_store *store);
+
+struct shared_ownership {
+    bool is_free;            /* nobody else has the lease */
+    int64_t left_ms;         /* of another's */
+    uint64_t fence;          /* number of the ownership; 0: there has been none */
+    enum shared_former last; /* of one that is free */
+};
+/* Whose it is, without a change to anything. SHARED_TAKEN, with who: another has the lease; `*out`
+ * is filled then, too. */
+enum shared_verdict shared_store_whose(struct shared_store *store, struct shared_ownership *out,
+                                       struct error *err);
 
 /* Where a log of it ends. SHARED_LOST: there is none. */
 enum shared_verdict shared_store_end(struct shared_store *store, enum shared_log which,

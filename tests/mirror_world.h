@@ -146,13 +146,12 @@ static inline void begin(struct owner *owner, const struct terms *terms)
                                    .changed = on_changed};
     uint64_t now = host_mono_ns();
     struct error err;
-    int64_t left;
 
     *owner = (struct owner){0};
     owner->log = begin_log(&journal);
     owner->pushed = begin_log(&intake);
     /* An answer that came too late for its patience is asked for again. */
-    UNTIL(shared_store_take(store, terms->lease_ms, &left, &err) == SHARED_FINE &&
+    UNTIL(shared_store_take(store, terms->lease_ms, SHARED_ANY_FENCE, &err) == SHARED_FINE &&
           shared_store_clear(store, &err) == SHARED_FINE);
     assert_int_equal(mirror_create(&config, store, now, &owner->mirror, &err), 0);
 }

@@ -71,7 +71,6 @@ static void S2_an_owner_that_was_overtaken_sends_nothing_more(void **state)
     struct shared_store *other = open_store("two", PATIENT_MS);
     struct owner owner;
     struct error err;
-    int64_t left;
 
     begin(&owner, &terms);
     commit(&owner, NULL, 0);
@@ -86,7 +85,7 @@ static void S2_an_owner_that_was_overtaken_sends_nothing_more(void **state)
     assert_int_equal(redis_link_create(&to, &link, &err), 0);
     do {
         assert_int_equal(link->ask(link, word, 2, &reply, &err), 0);
-        verdict = shared_store_take(other, 60000, &left, &err);
+        verdict = shared_store_take(other, 60000, SHARED_ANY_FENCE, &err);
     } while (verdict == SHARED_TAKEN);
     FINE(verdict);
     link->destroy(link);
@@ -195,13 +194,12 @@ static void S2_one_that_began_alone_ends_where_the_unit_has_gone_on(void **state
     struct shared_end there;
     struct owner owner;
     struct error err;
-    int64_t left;
 
     begin(&owner, &calm);
     commit(&owner, NULL, 0);
     assert_true(mirror_settle(owner.mirror, SHARED_JOURNAL, owner.frames));
     mirror_destroy(owner.mirror);
-    FINE(shared_store_take(other, 60000, &left, &err));
+    FINE(shared_store_take(other, 60000, SHARED_ANY_FENCE, &err));
     there = end_there();
     const struct shared_frame frame = {2, 2, text_of("theirs")};
     FINE(shared_store_put(other, SHARED_JOURNAL, there, &frame, NULL, 0, &err));
@@ -217,9 +215,62 @@ static void S2_one_that_began_alone_ends_where_the_unit_has_gone_on(void **state
     begin_alone(&owner, PATIENT_MS);
     UNTIL(mirror_may_leave(owner.mirror, true) == MIRROR_LEAVE_NEVER);
     assert_int_equal(end_there().number, 2);
-    FINE(shared_store_take(other, 60000, &left, &err)); /* the lease was let go again */
+    FINE(shared_store_take(other, 60000, SHARED_ANY_FENCE, &err)); /* the lease was let go again */
     FINE(shared_store_leave(other, true, &err));
     end(&owner);
+    shared_store_destroy(other);
+}
+
+/* What the Redis says to a command. */
+static void redis_says(const char *a, const char *b, char to[4096])
+{
+    const struct redis_config config = {
+        .address = redis.address, .connect_ms = PATIENT_MS, .answer_ms = PATIENT_MS};
+    const struct text word[] = {text_of(a), text_of(b)};
+    const struct shared_reply *reply;
+    struct shared_link *link;
+    struct error err;
+
+    assert_int_equal(redis_link_create(&config, &link, &err), 0);
+    assert_int_equal(link->ask(link, word, 2, &reply, &err), 0);
+    snprintf(to, 4096, "%.*s", (int)reply->text.len, reply->text.at);
+    link->destroy(link);
+}
+
+static long scripts_run(void)
+{
+    char said[4096];
+
+    redis_says("INFO", "commandstats", said);
+    const char *at = strstr(said, "cmdstat_eval:calls=");
+    return at != NULL ? strtol(at + strlen("cmdstat_eval:calls="), NULL, 10) : 0;
+}
+
+/* The lease was over while the store stood still; the owner lives, and says so. */
+static void F4_one_that_began_alone_takes_the_unit_from_nobody(void **state)
+{
+    (void)state;
+    struct shared_store *other = open_store("two", PATIENT_MS);
+    struct owner owner;
+    struct error err;
+    char said[4096];
+
+    begin(&owner, &calm);
+    commit(&owner, NULL, 0);
+    assert_true(mirror_settle(owner.mirror, SHARED_JOURNAL, owner.frames));
+    mirror_destroy(owner.mirror);
+    FINE(shared_store_take(other, 60000, SHARED_ANY_FENCE, &err));
+    redis_says("DEL", "tocsin:{main}:lease", said);
+    long before = scripts_run();
+    begin_alone(&owner, PATIENT_MS);
+    UNTIL(scripts_run() > before + 4);
+    redis_says("GET", "tocsin:{main}:fence", said);
+    assert_int_equal(strtoull(said, NULL, 10), shared_store_fence(other));
+    assert_int_equal(mirror_may_leave(owner.mirror, false), MIRROR_LEAVE_LATER);
+    FINE(shared_store_keep(other, 60000, &err));
+    UNTIL(mirror_may_leave(owner.mirror, true) == MIRROR_LEAVE_NEVER);
+    end(&owner);
+    FINE(shared_store_leave(other, true, &err));
     shared_store_destroy(other);
 }
 
@@ -233,13 +284,13 @@ static void S2_a_lease_is_kept_for_as_long_as_it_runs(void **state)
     struct mirror_counters counters;
     struct owner owner;
     struct error err;
-    int64_t left;
 
     bool is_kept = false;
     for (int i = 0; i < 10 && !is_kept; i++) {
         uint64_t renewals = 0, seen_ns = host_mono_ns(), gap_ns = 0;
         begin(&owner, &terms);
-        while (renewals < 6 && shared_store_take(other, 60000, &left, &err) == SHARED_TAKEN) {
+        while (renewals < 6 &&
+               shared_store_take(other, 60000, SHARED_ANY_FENCE, &err) == SHARED_TAKEN) {
             mirror_counters(owner.mirror, &counters);
             uint64_t now_ns = host_mono_ns();
             gap_ns = now_ns - seen_ns;
@@ -260,7 +311,7 @@ static void S2_a_lease_is_kept_for_as_long_as_it_runs(void **state)
     }
     assert_true(is_kept);
     /* And it lets go at its end. */
-    FINE(shared_store_take(other, 60000, &left, &err));
+    FINE(shared_store_take(other, 60000, SHARED_ANY_FENCE, &err));
     FINE(shared_store_leave(other, true, &err));
     shared_store_destroy(other);
 }
@@ -274,6 +325,7 @@ int main(void)
         cmocka_unit_test(S2_what_cannot_be_told_twice_waits_when_the_lease_may_end),
         cmocka_unit_test(S2_sinks_that_fold_are_told_without_an_answer),
         cmocka_unit_test(F4_one_that_began_alone_takes_the_unit_later),
+        cmocka_unit_test(F4_one_that_began_alone_takes_the_unit_from_nobody),
         cmocka_unit_test(S2_one_that_began_alone_ends_where_the_unit_has_gone_on),
         cmocka_unit_test(S2_a_lease_is_kept_for_as_long_as_it_runs),
     };

@@ -54,9 +54,7 @@ static void meddle(const char *a, const char *b, const char *c, const char *d)
 
 static enum shared_verdict take(struct shared_store *store, unsigned lease_ms, struct error *err)
 {
-    int64_t left;
-
-    return shared_store_take(store, lease_ms, &left, err);
+    return shared_store_take(store, lease_ms, SHARED_ANY_FENCE, err);
 }
 
 #define FINE(call) assert_string_equal(shared_verdict_name(call), "fine")
@@ -84,14 +82,18 @@ static void S2_a_unit_has_one_owner(void **state)
 {
     (void)state;
     struct shared_store *one = open_store("one"), *two = open_store("two");
+    struct shared_ownership unit;
     struct error err;
-    int64_t left;
 
     FINE(take(one, 60000, &err));
     assert_int_equal(shared_store_fence(one), 1);
-    GIVES(shared_store_take(two, 60000, &left, &err), "taken");
+    GIVES(take(two, 60000, &err), "taken");
     assert_non_null(strstr(err.text, "unit main is owned by 1 one"));
-    assert_in_range(left, 1, 60000);
+    GIVES(shared_store_whose(two, &unit, &err), "taken");
+    assert_non_null(strstr(err.text, "unit main is owned by 1 one"));
+    assert_false(unit.is_free);
+    assert_in_range(unit.left_ms, 1, 60000);
+    assert_int_equal(unit.fence, 1);
     FINE(shared_store_keep(one, 60000, &err));
     FINE(shared_store_leave(one, true, &err));
     FINE(take(two, 60000, &err));

@@ -39,11 +39,10 @@ static struct shared_store *open_store(void)
     struct shared_link *link;
     struct shared_store *store;
     struct error err;
-    int64_t left;
 
     assert_int_equal(redis_link_create(&to, &link, &err), 0);
     assert_int_equal(shared_store_create(link, "main", "one", &store, &err), 0);
-    FINE(shared_store_take(store, 60000, &left, &err));
+    FINE(shared_store_take(store, 60000, SHARED_ANY_FENCE, &err));
     return store;
 }
 

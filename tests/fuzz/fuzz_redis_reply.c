@@ -94,7 +94,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     struct error err = {"unsaid"};
     struct text blob;
     unsigned sum = 0;
-    int64_t left;
+    struct shared_ownership unit;
 
     if (address[0] == '\0')
         begin();
@@ -106,7 +106,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
         shared_store_create(link, "main", "one", &store, &err) != 0)
         abort();
 #define HEAR(call) (strcpy(err.text, "unsaid"), hear(call, &err))
-    HEAR(shared_store_take(store, 10000, &left, &err));
+    HEAR(shared_store_whose(store, &unit, &err));
+    HEAR(shared_store_take(store, 10000, SHARED_ANY_FENCE, &err));
     HEAR(shared_store_keep(store, 10000, &err));
     for (enum shared_log which = 0; which < SHARED_LOGS; which++) {
         HEAR(shared_store_end(store, which, &end, &err));

@@ -307,23 +307,42 @@ static void note_owner(uint64_t lease_end_ns)
     pair->lease_end_ns = lease_end_ns;
 }
 
+/* Whether another than who asks has the lease. */
+static bool is_held(const struct call *s)
+{
+    struct text held = get(s->key[1], s->now_ns);
+    const char *space = memchr(held.at, ' ', held.len);
+
+    if (space == NULL)
+        return false;
+    struct text owner = {space + 1, (uint32_t)(held.at + held.len - space - 1)};
+    return !texts_equal(owner, s->arg[1]);
+}
+
+static void whose(const struct call *s, struct reply *to)
+{
+    struct text fence = get(s->key[2], s->now_ns);
+    bool is_taken = is_held(s);
+
+    put_list(to, is_taken ? 4 : 3);
+    put_number(to, is_taken ? 3 : 0);
+    put_text(to, fence.len > 0 ? fence : text_of("0"));
+    if (is_taken)
+        put_number(to, (int64_t)((find(s->key[1], s->now_ns)->until_ns - s->now_ns) / MILLI_NS));
+    put_text(to, get(s->key[is_taken ? 1 : 3], s->now_ns));
+}
+
 static void take(const struct call *s, struct reply *to)
 {
-    struct text held = get(s->key[1], s->now_ns), former = get(s->key[3], s->now_ns);
-    const char *space = memchr(held.at, ' ', held.len);
+    struct text former = get(s->key[3], s->now_ns);
     uint64_t fence = number_of(get(s->key[2], s->now_ns)), least = number_of(s->arg[3]);
     char digits[24], lease[160], before[128], mark[128];
 
-    if (space != NULL) {
-        struct text owner = {space + 1, (uint32_t)(held.at + held.len - space - 1)};
-        if (!texts_equal(owner, s->arg[1])) {
-            put_list(to, 3);
-            put_number(to, 3);
-            put_number(to,
-                       (int64_t)((find(s->key[1], s->now_ns)->until_ns - s->now_ns) / MILLI_NS));
-            put_text(to, held);
-            return;
-        }
+    if (is_held(s) || (s->arg[4].len > 0 && number_of(s->arg[4]) != fence)) {
+        put_list(to, 2);
+        put_number(to, 3);
+        put_text(to, is_held(s) ? get(s->key[1], s->now_ns) : text_of("another number"));
+        return;
     }
     fence = (fence < least ? least : fence) + 1;
     snprintf(digits, sizeof(digits), "%" PRIu64, fence);
@@ -519,7 +538,8 @@ static void eval(const struct text *word, size_t count, uint64_t now_ns, struct 
         const char *says; /* no other script does */
         void (*run)(const struct call *s, struct reply *to);
         bool is_fenced;
-    } scripts[] = {{"'pttl'", take, false},
+    } scripts[] = {{"'pttl'", whose, false},
+                   {"local former", take, false},
                    {"redis.call('del', KEYS[2], KEYS[3]", clear, true},
                    {"'persist'", publish, true},
                    {"redis.call('set', KEYS[2], ARGV[2], 'px'", put_chunk, true},

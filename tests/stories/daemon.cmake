@@ -49,6 +49,7 @@ tocsin_story(NAME kill_long SCRIPT kill.py LABELS long TIMEOUT 1800 ARGS 800)
 # Another daemon goes on with a unit, by a real Redis: mostly waiting for leases to end.
 tocsin_story(NAME take_over SCRIPT take_over.py TIMEOUT 500 ARGS 4 --faults=kill-torn,freeze,wipe,password)
 tocsin_story(NAME take_over_redis SCRIPT take_over.py TIMEOUT 500 ARGS 3 --faults=loading,kill-stale,read-only)
+tocsin_story(NAME take_over_frozen SCRIPT take_over.py TIMEOUT 500 ARGS 3 --faults=redis-frozen,redis-frozen,kill)
 tocsin_story(NAME take_over_images SCRIPT take_over.py TIMEOUT 500 ARGS 3 --faults=kill-fresh,freeze,wipe --images)
 tocsin_story(NAME take_over_reads SCRIPT take_over.py TIMEOUT 500 ARGS 2 --faults=kill)
 tocsin_story(NAME take_over_intake SCRIPT take_over_intake.sh TIMEOUT 500)

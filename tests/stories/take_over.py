@@ -1,7 +1,7 @@
 """Aim (S1 to S4, F4): another daemon goes on with the unit of one that was killed or frozen, from a directory of
 its own and a real Redis, and nothing is lost or told twice. Method: two daemons share a unit while events stream
 into three partitions; their sinks are those of kill.py. TAKE_OVERS times one fault strikes the owner: it is killed,
-or frozen past its lease and woken, or the Redis stops for a while, comes back empty or as it was some time ago,
+or frozen past its lease and woken, or the Redis stops for a while or past the lease, comes back empty or as it was,
 loads for a while, takes nothing, wants another password, or has lost the last of what it was told while the other
 one has nothing at all. Of many take-overs 99 in 100 must be done within the lease and five seconds; who
 was frozen must find out and end with code 75. Meanwhile events are pushed to whoever owns the unit, each for
@@ -306,6 +306,23 @@ def strike_redis_away(owner, other):
     return comes_back(owner, other, before)
 
 
+def strike_redis_frozen(owner, other):
+    """It stands still for longer than the lease, and wakes with all that it was asked in its sockets. The owner, who
+    answers pushes all the time, stays it: who stood by does not know whether it lives until it had time to say so."""
+    before = owner.log_lines("event=shared_store_back")
+    until = time.monotonic() + LEASE_S + 1 + dice.random() * 2
+    redis.process.send_signal(signal.SIGSTOP)
+    answered = len(pusher.answered)
+    goes_on_without(owner, other)
+    wait_for("pushes are answered without it", lambda: len(pusher.answered) > answered + 3)
+    time.sleep(max(0, until - time.monotonic()))
+    redis.process.send_signal(signal.SIGCONT)
+    owner, other = comes_back(owner, other, before)
+    wait_for("the lease is the owner's again", lambda: not redis.ask("GET", "tocsin:{main}:lease") == "")
+    keep_their_places(owner, other)
+    return owner, other
+
+
 def strike_read_only(owner, other):
     """As a replica that was not promoted: it answers, and takes nothing."""
     before = owner.log_lines("event=shared_store_back")
@@ -425,6 +442,7 @@ def strike_lost(owner, other):
 
 
 STRIKES = {"kill": strike_kill, "freeze": strike_freeze, "redis-away": strike_redis_away, "wipe": strike_wipe,
+           "redis-frozen": strike_redis_frozen,
            "read-only": strike_read_only, "password": strike_password, "kill-torn": strike_kill_torn,
            "loading": strike_loading, "kill-stale": strike_kill_stale, "lost": strike_lost, "kill-fresh": strike_kill_fresh}
 
