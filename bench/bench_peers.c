@@ -3,10 +3,10 @@
  * (G6).
  *
  * Unit:   one event of the list (peers_list.h): deduplicated, counted by host, told.
- * Peers:  SEC and syslog-ng as whole processes on lines of text; Esper and Siddhi embedded in a
- *         program on the JVM which reads the same lines, warm: WARM_ROUNDS of the list before the
- *         first that counts. What each is given stands in bench/peers, with where its documentation
- *         says so.
+ * Peers:  SEC and syslog-ng as whole processes on lines of text; Esper, Siddhi and Flink CEP
+ *         embedded in a program on the JVM which reads the same lines, warm: WARM_ROUNDS of the
+ *         list before the first that counts. What each is given stands in bench/peers, with where
+ *         its documentation says so.
  * Ours:   `tocsin replay` of the list as JSON, as a whole process; and `tocsin run` on Kafka, the
  *         mock broker in a process of its own, from its first event until every one is in a closed
  *         epoch.
@@ -39,7 +39,7 @@ enum { ROUNDS_MAX = 32, WARM_ROUNDS = 4, PARTS = 64, LOOK_MS = 5, CANNOT_BE_HAD 
 
 enum { ROUNDS_LEAST = 3, ENOUGH_S = 90 }; /* on a machine that has other work, fewer rounds do */
 
-enum { REPLAY, KAFKA, SEC, SYSLOG_NG, ESPER, SIDDHI, ALERTMANAGER, ENTRANTS };
+enum { REPLAY, KAFKA, SEC, SYSLOG_NG, ESPER, SIDDHI, FLINK, ALERTMANAGER, ENTRANTS };
 
 struct entrant {
     const char *id, *name;
@@ -198,9 +198,20 @@ static bool find_on_jvm(struct entrant *self, char *why)
     }
     snprintf(answer, sizeof(answer), "%s.out", self->id);
     snprintf(log, sizeof(log), "%s.log", self->id);
-    const char *const java[] = {"java", "-Xms1g", "-Xmx1g",   "-XX:+UseParallelGC",
-                                "-cp",  classes,  "HostFive", "list.txt",
-                                answer, NULL};
+    /* What Flink wants open (its documentation, Java Compatibility); nothing to the others. */
+    const char *const java[] = {"java",
+                                "-Xms1g",
+                                "-Xmx1g",
+                                "-XX:+UseParallelGC",
+                                "--add-opens=java.base/java.util=ALL-UNNAMED",
+                                "--add-opens=java.base/java.lang=ALL-UNNAMED",
+                                "--add-opens=java.base/java.time=ALL-UNNAMED",
+                                "-cp",
+                                classes,
+                                "HostFive",
+                                "list.txt",
+                                answer,
+                                NULL};
     self->talk = peer_talk_begin(java, log);
     for (int r = 0; r < WARM_ROUNDS; r++)
         if (!peer_talk_round(self->talk, &took, broken)) {
@@ -235,6 +246,7 @@ static struct entrant entrants[ENTRANTS] = {
                    .run = run_syslog_ng},
     [ESPER] = {.id = "esper", .name = "Esper, warm", .find = find_on_jvm, .run = run_on_jvm},
     [SIDDHI] = {.id = "siddhi", .name = "Siddhi, warm", .find = find_on_jvm, .run = run_on_jvm},
+    [FLINK] = {.id = "flink", .name = "Flink CEP, warm", .find = find_on_jvm, .run = run_on_jvm},
     [ALERTMANAGER] = {.id = "alertmanager", .name = "Alertmanager", .find = cannot_count},
 };
 

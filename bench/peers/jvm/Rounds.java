@@ -7,6 +7,7 @@ import java.io.PrintWriter;
 import java.lang.management.ManagementFactory;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.function.Function;
 
@@ -20,34 +21,59 @@ final class Rounds {
     interface Engine {
         void take(long ms, String host, String alert) throws Exception;
 
-        void end() throws Exception;
+        default void end() throws Exception {}
+    }
+
+    /** What goes through the list by itself. */
+    interface Job {
+        /** Reads the list, best with {@link #read}, and adds what it finds. */
+        void run(String list, List<String> found) throws Exception;
     }
 
     private Rounds() {}
 
     /** Arguments: the list, the file for the answer. Makes an engine per round, which adds what it finds to the list that it gets. */
     static void serve(String[] arguments, Function<List<String>, Engine> engines) throws Exception {
-        var process = (OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean();
-        var asked = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
-        while (asked.readLine() != null) {
+        for (var asked = asked(); asked.readLine() != null; ) {
             List<String> found = new ArrayList<>();
             Engine engine = engines.apply(found);
-            System.gc(); // of the round before
-            long cpu = process.getProcessCpuTime();
-            long began = System.nanoTime();
-            read(arguments[0], engine);
-            long took = System.nanoTime() - began;
-            cpu = process.getProcessCpuTime() - cpu;
+            clock(arguments, found, () -> read(arguments[0], engine));
             engine.end();
-            try (var answer = new PrintWriter(arguments[1], StandardCharsets.UTF_8)) {
-                found.forEach(answer::println);
-            }
-            System.out.println(cpu + " " + took);
         }
     }
 
+    /** The same of a job, with all that it does in the clock. */
+    static void serveJob(String[] arguments, Job job) throws Exception {
+        for (var asked = asked(); asked.readLine() != null; ) {
+            List<String> found = Collections.synchronizedList(new ArrayList<>());
+            clock(arguments, found, () -> job.run(arguments[0], found));
+        }
+    }
+
+    private static BufferedReader asked() {
+        return new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
+    }
+
+    private interface Work {
+        void run() throws Exception;
+    }
+
+    private static void clock(String[] arguments, List<String> found, Work work) throws Exception {
+        var process = (OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean();
+        System.gc(); // of the round before
+        long cpu = process.getProcessCpuTime();
+        long began = System.nanoTime();
+        work.run();
+        long took = System.nanoTime() - began;
+        cpu = process.getProcessCpuTime() - cpu;
+        try (var answer = new PrintWriter(arguments[1], StandardCharsets.UTF_8)) {
+            found.forEach(answer::println);
+        }
+        System.out.println(cpu + " " + took);
+    }
+
     /** By position, as no parser of pairs would: what an engine takes is to show, not what a parser does. */
-    private static void read(String path, Engine engine) throws Exception {
+    static void read(String path, Engine engine) throws Exception {
         try (var lines = new BufferedReader(
                 new InputStreamReader(new FileInputStream(path), StandardCharsets.ISO_8859_1), 1 << 16)) {
             for (String line; (line = lines.readLine()) != null; ) {
