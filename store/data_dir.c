@@ -31,6 +31,7 @@ enum {
     FILE_MODE = 0600,
     FOLDER_MODE = 0700,
     NUMBER_BYTES = 24,
+    SEGMENT_NAME_BYTES = 128,
     BOOT_BYTES = 40
 };
 
@@ -79,9 +80,10 @@ static int format_read(const char *path, const char *text, struct id128 *id,
 
     *why = DATA_DIR_FOREIGN;
     if (sscanf(text, "tocsin data directory\nversion %u\n", &version) != 1) {
-        error_set(err, "%s:1: this is not the directory of a tocsin; give it one of its own", path);
+        error_set(err, "%s:1: this is not the directory of a tocsin", path);
         return -EINVAL;
     }
+    *why = DATA_DIR_DAMAGED; /* it is a tocsin's, and who would page does not run */
     if (version > DATA_DIR_VERSION) {
         error_set(err,
                   "%s:2: version %u was written by a newer tocsin, and this one reads up to %d; "
@@ -95,7 +97,6 @@ static int format_read(const char *path, const char *text, struct id128 *id,
         if (strcmp(again, text) == 0)
             return 0;
     }
-    *why = DATA_DIR_DAMAGED;
     error_set(err,
               "%s: the file is damaged; put back the one of a copy, for without its id nothing "
               "in the directory can be told from what is foreign",
@@ -282,34 +283,62 @@ static int use_it(struct data_dir *dir, struct names *names, enum data_dir_refus
     return rc != 0 ? rc : lock_format(dir, why, err);
 }
 
-static void see_any(void *user, const char *name)
-{
-    char *first = user;
+/* What lies in a folder that is called like one of ours. */
+struct inside {
+    char ours[SEGMENT_NAME_BYTES]; /* "": nothing that looks like ours */
+    char any[SEGMENT_NAME_BYTES];
+};
 
-    if (first[0] == '\0')
-        snprintf(first, FORMAT_BYTES_MAX, "%s", name);
+static bool ends_with(const char *name, const char *end)
+{
+    size_t bytes = strlen(name), end_bytes = strlen(end);
+
+    return bytes > end_bytes && strcmp(name + bytes - end_bytes, end) == 0;
 }
 
-/* FORMAT is there before anything is in the folders: without it they are empty, or it was lost. */
-static int look_for_orphans(const struct data_dir *dir, enum data_dir_refusal *why,
-                            struct error *err)
+/* A segment, a spare one, a snapshot, or what is kept under its hash. */
+static bool is_our_name(const char *name)
+{
+    size_t digits = strspn(name, "0123456789abcdef");
+
+    return (digits == 16 && (ends_with(name, ".seg") || ends_with(name, ".snap"))) ||
+           (digits == 2 * sizeof(struct id128) && name[digits] == '\0') ||
+           strncmp(name, "spare.", 6) == 0;
+}
+
+static void see_inside(void *user, const char *name)
+{
+    struct inside *inside = user;
+    char *to = is_our_name(name) ? inside->ours : inside->any;
+
+    if (name[0] != '.' && to[0] == '\0')
+        snprintf(to, SEGMENT_NAME_BYTES, "%.100s", name);
+}
+
+/* FORMAT is there before anything is in the folders: without it they are empty, or it was lost, or
+ * they are somebody else's. `names` gets what is foreign there. */
+static int look_for_orphans(const struct data_dir *dir, struct names *names,
+                            enum data_dir_refusal *why, struct error *err)
 {
     const struct host *h = host();
-    char path[DATA_DIR_PATH_BYTES], first[FORMAT_BYTES_MAX] = "";
+    char path[DATA_DIR_PATH_BYTES];
 
     for (size_t i = 0; i < COUNT(folders); i++) {
+        struct inside inside = {"", ""};
         int rc;
         data_dir_folder(dir, folders[i], path);
-        rc = h->list(h->self, path, see_any, first);
+        rc = h->list(h->self, path, see_inside, &inside);
         if (rc != 0 && rc != -ENOENT)
             return fail(path, rc, "it cannot be read", err);
-        if (first[0] == '\0')
+        if (inside.any[0] != '\0' && names->stranger[0] == '\0')
+            snprintf(names->stranger, sizeof(names->stranger), "%s/%s", folders[i], inside.any);
+        if (inside.ours[0] == '\0')
             continue;
         *why = DATA_DIR_DAMAGED;
         error_set(err,
-                  "%s/FORMAT: it is missing, and %s holds %.100s; put back the one of a copy, for "
+                  "%s/FORMAT: it is missing, and %s holds %s; put back the one of a copy, for "
                   "without its id nothing in the directory can be told from what is foreign",
-                  dir->path, path, first);
+                  dir->path, path, inside.ours);
         return -EBADMSG;
     }
     return 0;
@@ -339,16 +368,16 @@ int data_dir_open(struct data_dir *dir, const char *path, enum data_dir_use use,
         *why = DATA_DIR_MISSING;
     if (rc != 0)
         return fail(path, rc, "the data directory cannot be read", err);
+    if (!names.has_format)
+        rc = look_for_orphans(dir, &names, why, err);
+    if (rc != 0)
+        return rc;
     if (!names.has_format && names.stranger[0] != '\0') {
         *why = DATA_DIR_FOREIGN;
         error_set(err, "%s: holds %s and no FORMAT, so it is not the directory of a tocsin%s", path,
                   names.stranger, use == DATA_DIR_RUN ? "; give it an empty one" : "");
         return -EINVAL;
     }
-    if (!names.has_format)
-        rc = look_for_orphans(dir, why, err);
-    if (rc != 0)
-        return rc;
     if (!names.has_format && use == DATA_DIR_LOOK) {
         *why = DATA_DIR_MISSING;
         error_set(err, "%s: holds no data of a tocsin", path);

@@ -530,16 +530,16 @@ static const struct {
     const char *sentence;
 } strangers[] = {
     {"FORMAT", "a list of things\n", NULL, EXIT_CONFIG,
-     "data/FORMAT:1: this is not the directory of a tocsin; give it one of its own"},
+     "data/FORMAT:1: this is not the directory of a tocsin"},
     {"FORMAT", "", NULL, EXIT_CONFIG, "data/FORMAT:1: this is not the directory of a tocsin"},
-    {"FORMAT", "tocsin data directory\nversion 2\nid x\n", NULL, EXIT_CONFIG,
+    {"FORMAT", "tocsin data directory\nversion 2\nid x\n", NULL, EXIT_DATA,
      "data/FORMAT:2: version 2 was written by a newer tocsin, and this one reads up to 1; start "
      "the"},
     {"FORMAT", "tocsin data directory\nversion 0\nid 00\n", NULL, EXIT_DATA,
      "data/FORMAT: the file is damaged; put back the one of a copy"},
     {"FORMAT", "tocsin data directory\nversion 1\nid 0123456789abc", NULL, EXIT_DATA,
      "data/FORMAT: the file is damaged; put back the one of a copy"},
-    {"FORMAT", "tocsin data directory\nversion 99999999999999999999\n", NULL, EXIT_CONFIG,
+    {"FORMAT", "tocsin data directory\nversion 99999999999999999999\n", NULL, EXIT_DATA,
      "was written by a newer tocsin"},
     {"head", NULL, of_another, EXIT_DATA,
      "journal/0000000000000001.seg: byte 16: this is a segment of another data directory"},

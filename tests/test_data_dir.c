@@ -200,7 +200,7 @@ static void what_is_not_ours_is_left_alone(void **state)
         {"FORMAT", "", DATA_DIR_FOREIGN, "FORMAT:1: "},
         {"FORMAT",
          "tocsin data directory\nversion 2\nid 0123456789abcdef0123456789abcdef\nchecksum 0\n",
-         DATA_DIR_FOREIGN, "FORMAT:2: version 2 was written by a newer tocsin"},
+         DATA_DIR_DAMAGED, "FORMAT:2: version 2 was written by a newer tocsin"},
         {"FORMAT",
          "tocsin data directory\nversion 1\nid 0123456789abcdef0123456789abcdef\nchecksum 0\n",
          DATA_DIR_DAMAGED, "damaged"},
@@ -229,6 +229,49 @@ static void what_is_not_ours_is_left_alone(void **state)
         assert_int_equal(access(inside("LOCK"), F_OK), -1);
         assert_true(data_dir_open(&dir, path, DATA_DIR_LOOK, &why, &err) < 0);
         assert_int_equal(why, rows[i].why);
+    }
+}
+
+/* Without FORMAT it is ours where what lies in its folders looks so, whatever lies beside: history,
+ * notes of refused starts, what a file system leaves. */
+static void D1_a_directory_that_lost_its_format_is_not_foreign(void **state)
+{
+    static const struct {
+        const char *folder, *name;
+        enum data_dir_refusal why;
+        const char *says;
+    } rows[] = {
+        {"journal", "journal/0000000000000001.seg", DATA_DIR_DAMAGED,
+         "/FORMAT: it is missing, and "},
+        {"intake", "intake/spare.0", DATA_DIR_DAMAGED, "/intake holds spare.0; put back the one"},
+        {"snapshots", "snapshots/0000000000000003.snap", DATA_DIR_DAMAGED,
+         "holds 0000000000000003"},
+        {"blobs", "blobs/0123456789abcdef0123456789abcdef", DATA_DIR_DAMAGED, "holds 0123456789ab"},
+        {"journal", "journal/a.txt", DATA_DIR_FOREIGN, "holds journal/a.txt and no FORMAT"},
+        {"blobs", "blobs/cafe", DATA_DIR_FOREIGN, "holds blobs/cafe and no FORMAT"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct data_dir dir;
+        enum data_dir_refusal why;
+        struct error err = {""};
+        bool is_ours = rows[i].why == DATA_DIR_DAMAGED;
+
+        assert_int_equal(mkdir(new_path(), 0755), 0);
+        assert_int_equal(mkdir(inside(rows[i].folder), 0755), 0);
+        put(rows[i].name, "x");
+        if (is_ours) {
+            put("history.db-shm", "x");
+            put("refusals", "x");
+        }
+        for (int use = DATA_DIR_RUN; use <= DATA_DIR_LOOK; use++) {
+            assert_true(data_dir_open(&dir, path, (enum data_dir_use)use, &why, &err) < 0);
+            assert_int_equal(why, rows[i].why);
+            if (strstr(err.text, rows[i].says) == NULL)
+                fail_msg("%s, not %s", err.text, rows[i].says);
+        }
+        assert_int_equal(access(inside("LOCK"), F_OK), -1);
     }
 }
 
@@ -326,6 +369,7 @@ int main(void)
         cmocka_unit_test(C11_a_directory_that_went_is_noticed),
         cmocka_unit_test(S2_a_copy_has_another_place),
         cmocka_unit_test(what_is_not_ours_is_left_alone),
+        cmocka_unit_test(D1_a_directory_that_lost_its_format_is_not_foreign),
         cmocka_unit_test(to_look_makes_nothing),
         cmocka_unit_test(a_power_cut_leaves_it_whole_or_not_begun),
         cmocka_unit_test(the_name_of_a_new_directory_is_synced),

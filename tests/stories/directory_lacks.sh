@@ -102,3 +102,21 @@ wait_for "it is ready" answers /readyz 200
 push h4
 wait_for "h4 is told" told h4
 stop
+
+# Without FORMAT it is still a tocsin's, whatever else is in it; a newer one's FORMAT is refused like a newer
+# journal, so that the sinks hear that nobody pages; and a directory of somebody else stays as it was.
+cp -r data formless
+mv formless/FORMAT kept
+directory formless
+refused 65 "formless/FORMAT: it is missing, and formless/journal holds [0-9a-z.]+; put back the one of a copy"
+sed 's/^version .*/version 9/' kept >formless/FORMAT
+refused 65 'formless/FORMAT:2: version 9 was written by a newer tocsin, and this one reads up to 1; start the newer one, or give this one a directory of its own$'
+file_has hook.log '^open not-running ' || fail "the sinks are not told: $(cat hook.log)"
+mkdir -p foreign/journal
+echo mine >foreign/journal/a.txt
+directory foreign
+code=0
+timeout 100 "$TOCSIN" run --config tocsin.yaml >run.log 2>&1 || code=$?
+[[ $code == 78 ]] && file_has run.log 'foreign: holds journal/a.txt and no FORMAT, so it is not the directory of a tocsin; give it an empty one$' ||
+    fail "a foreign directory: code $code: $(cat run.log)"
+[[ $(find foreign -type f) == foreign/journal/a.txt ]] || fail "it was written to: $(find foreign)"
