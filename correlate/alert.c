@@ -4,25 +4,14 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/huge.h"
 
 enum { SLOTS_MIN = 16 };
-
-static struct alert_slot *slots_alloc(uint32_t count)
-{
-    size_t bytes = count * sizeof(struct alert_slot);
-    struct alert_slot *slots = aligned_alloc(64, bytes);
-
-    if (slots == NULL)
-        slots = memory_alloc(SIZE_MAX / 2); /* ends the process in one place */
-    memset(slots, 0, bytes);
-    return slots;
-}
 
 void alert_lane_init(struct alert_lane *lane, const struct engine_terms *terms)
 {
     memset(lane, 0, sizeof(*lane));
-    /* Two slots more than the mask tells: the prefetch of the next line stays inside. */
-    lane->slots = slots_alloc(SLOTS_MIN);
+    lane->slots = huge_alloc(SLOTS_MIN * sizeof(*lane->slots));
     lane->mask = SLOTS_MIN - 1;
     lane->untimed_due_ms = lane->away_due_ms = INT64_MAX;
     lane->terms = *terms;
@@ -45,7 +34,8 @@ void alert_lane_release(struct alert_lane *lane, struct slab *slab)
     free(lane->cold_free.at);
     free(lane->untimed.at);
     free(lane->away.at);
-    free(lane->slots);
+    if (lane->slots != NULL)
+        huge_free(lane->slots, (lane->mask + (size_t)1) * sizeof(*lane->slots));
     timer_heap_release(&lane->timers);
     lane_times_release(&lane->times);
     memset(lane, 0, sizeof(*lane));
@@ -65,12 +55,12 @@ static void grow(struct alert_lane *lane, uint32_t room)
     struct alert_slot *old = lane->slots;
     uint32_t old_count = lane->mask + 1;
 
-    lane->slots = slots_alloc(room);
+    lane->slots = huge_alloc(room * sizeof(*old));
     lane->mask = room - 1;
     for (uint32_t i = 0; i < old_count; i++)
         if (old[i].bits != 0)
             place(lane, &old[i]);
-    free(old);
+    huge_free(old, old_count * sizeof(*old));
 }
 
 void alert_lane_reserve(struct alert_lane *lane, uint32_t count)
