@@ -15,6 +15,7 @@ void alert_lane_init(struct alert_lane *lane, const struct engine_terms *terms)
     lane->mask = SLOTS_MIN - 1;
     lane->untimed_due_ms = lane->away_due_ms = INT64_MAX;
     lane->terms = *terms;
+    alert_timers_fit(&lane->timers, terms->expire_ms);
 }
 
 void alert_lane_release(struct alert_lane *lane, struct slab *slab)
@@ -36,7 +37,7 @@ void alert_lane_release(struct alert_lane *lane, struct slab *slab)
     free(lane->away.at);
     if (lane->slots != NULL)
         huge_free(lane->slots, (lane->mask + (size_t)1) * sizeof(*lane->slots));
-    timer_heap_release(&lane->timers);
+    alert_timers_release(&lane->timers);
     lane_times_release(&lane->times);
     memset(lane, 0, sizeof(*lane));
 }
@@ -75,8 +76,16 @@ void alert_lane_reserve(struct alert_lane *lane, uint32_t count)
 
 static uint32_t cold_take(struct alert_lane *lane)
 {
-    if (lane->cold_free.count > 0)
-        return lane->cold_free.at[--lane->cold_free.count];
+    if (lane->cold_free.count > 0) {
+        uint32_t number = lane->cold_free.at[--lane->cold_free.count];
+        if (lane->cold_free.count > 0) { /* the next alert's */
+            const char *next =
+                (const char *)alert_cold(lane, lane->cold_free.at[lane->cold_free.count - 1]);
+            __builtin_prefetch(next, 1);
+            __builtin_prefetch(next + 64, 1);
+        }
+        return number;
+    }
     if (lane->cold_used == lane->page_count * ALERT_PAGE) {
         if (lane->page_count == lane->page_room) {
             lane->page_room = lane->page_room > 0 ? lane->page_room * 2 : 8;

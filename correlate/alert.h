@@ -19,7 +19,7 @@
 #include "base/slab.h"
 #include "correlate/lane_times.h"
 #include "correlate/terms.h"
-#include "correlate/timer_heap.h"
+#include "correlate/alert_timers.h"
 
 enum {
     ALERT_OPEN = 1,
@@ -82,7 +82,7 @@ struct alert_lane {
     uint32_t page_count, page_room;
     uint32_t cold_used; /* numbers ever handed out */
     VECTOR_OF(uint32_t) cold_free;
-    struct timer_heap timers;
+    struct alert_timers timers;
     VECTOR_OF(uint32_t) untimed; /* cold numbers of alerts that wait without a timer: is_held */
     int64_t untimed_due_ms; /* when they are to be looked at all the same; INT64_MAX: none waits */
     VECTOR_OF(uint32_t) away; /* the same of alerts that are pushed, while nobody can push */
@@ -95,7 +95,7 @@ struct alert_lane {
 /* When the lane has to be looked at next. */
 static inline int64_t alert_lane_due(const struct alert_lane *lane)
 {
-    int64_t due = timer_heap_due(&lane->timers);
+    int64_t due = alert_timers_due(&lane->timers);
 
     due = due < lane->untimed_due_ms ? due : lane->untimed_due_ms;
     return due < lane->away_due_ms ? due : lane->away_due_ms;

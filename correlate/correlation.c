@@ -21,6 +21,7 @@ enum {
     STATE_AHEAD = 5,
     BODY_AHEAD = 2,
     TIMERS_SPARE = 64,
+    TIMERS_TOGETHER = 16,
     INDEX_BITS = SORT_INDEX_BITS,
     RANK_BITS = 16,
     CLASS_BITS = 2
@@ -334,19 +335,42 @@ static size_t touches_collect(struct correlation *c)
     return count;
 }
 
+/* Takes some that are due out of the heap, and has what they stand for fetched; none of them brings
+ * another that is due. */
+static unsigned timers_take(const struct correlation *c, struct key_lane *lane,
+                            struct key_timer *due)
+{
+    const int64_t last_ms = c->step->to_ms - 1;
+    unsigned count = 0;
+
+    while (count < TIMERS_TOGETHER && key_timers_due(&lane->timers, last_ms) <= last_ms) {
+        due[count] = key_timers_pop(&lane->timers);
+        __builtin_prefetch(key_at(lane, due[count++].number), 1);
+    }
+    for (unsigned i = 0; i < count; i++) {
+        if (!is_timer_valid(lane, due[i]))
+            continue;
+        const struct key_state *key = key_at(lane, due[i].number);
+        __builtin_prefetch(key_body(key));
+        __builtin_prefetch(key_words(key));
+    }
+    return count;
+}
+
 static void lane_timers_run(struct correlation *c, struct key_lane *lane)
 {
-    int64_t last_ms = c->step->to_ms - 1;
+    const int64_t last_ms = c->step->to_ms - 1;
+    struct key_timer due[TIMERS_TOGETHER];
+    unsigned count;
 
-    while (key_timers_due(&lane->timers, last_ms) <= last_ms) {
-        struct key_timer timer = key_timers_pop(&lane->timers);
-        struct key_state *key = key_at(lane, timer.number);
-        if (!is_timer_valid(lane, timer))
-            continue;
-        key->has_timer = false;
-        if (key_advance(c, lane, timer.number, last_ms, last_ms))
-            correlation_timer_keep(c, lane, timer.number);
-    }
+    while ((count = timers_take(c, lane, due)) > 0)
+        for (unsigned i = 0; i < count; i++) {
+            if (!is_timer_valid(lane, due[i]))
+                continue;
+            key_at(lane, due[i].number)->has_timer = false;
+            if (key_advance(c, lane, due[i].number, last_ms, last_ms))
+                correlation_timer_keep(c, lane, due[i].number);
+        }
 }
 
 void correlation_lane_updates(struct correlation *c, struct key_lane *lane)

@@ -490,8 +490,11 @@ void dedup_phase(struct worker *worker, uint64_t seq, const struct step *step)
 
     /* The step that used this place before is done (F): what it pointed at may go. */
     struct remains *remains = worker->remains[seq & (STEPS - 1)].at;
-    for (size_t i = 0; i < worker->remains[seq & (STEPS - 1)].count; i++)
+    for (size_t i = 0; i < worker->remains[seq & (STEPS - 1)].count; i++) {
+        if (i + PREFETCH_AHEAD < worker->remains[seq & (STEPS - 1)].count)
+            __builtin_prefetch(remains[i + PREFETCH_AHEAD].block, 1);
         slab_free(&worker->slab, remains[i].block, remains[i].bytes);
+    }
     worker->remains[seq & (STEPS - 1)].count = 0;
     for (unsigned w = 0; w < engine->worker_count; w++)
         worker->touches_out[seq & (STEPS - 1)][w].count = 0;

@@ -38,7 +38,7 @@ struct lanes {
 static void lanes_sink(struct lanes *lanes, unsigned i)
 {
     struct alert_lane *lane = lanes->at[i].lane;
-    int64_t due_ms = timer_heap_due(&lane->timers);
+    int64_t due_ms = alert_timers_due(&lane->timers);
 
     for (;;) {
         unsigned child = 2 * i + 1;
@@ -62,7 +62,7 @@ static void lanes_begin(struct lanes *lanes, const struct worker *worker)
     lanes->count = 0;
     for (unsigned l = worker->index; l < LANES; l += engine->worker_count) {
         lanes->at[lanes->count].lane = &engine->alert_lanes[l];
-        lanes->at[lanes->count++].due_ms = timer_heap_due(&engine->alert_lanes[l].timers);
+        lanes->at[lanes->count++].due_ms = alert_timers_due(&engine->alert_lanes[l].timers);
     }
     for (unsigned i = lanes->count / 2; i-- > 0;)
         lanes_sink(lanes, i);
@@ -91,12 +91,12 @@ static void line_fill(struct dedup *d, uint64_t wanted)
         struct alert_lane *lane = lanes.at[0].lane;
         unsigned lane_number = (unsigned)(lane - engine->alert_lanes);
         size_t have = line->all.count;
-        if (timer_heap_due(&lane->timers) == INT64_MAX)
+        if (alert_timers_due(&lane->timers) == INT64_MAX)
             break;
         if (have >= wanted &&
-            timer_heap_due(&lane->timers) > line->all.at[have - 1].last_ms + d->terms->expire_ms)
+            alert_timers_due(&lane->timers) > line->all.at[have - 1].last_ms + d->terms->expire_ms)
             break;
-        struct timer timer = timer_heap_pop(&lane->timers);
+        struct timer timer = alert_timers_pop(&lane->timers);
         struct alert_cold *cold = alert_cold(lane, timer.owner);
         if (cold->generation != timer.generation)
             continue;
@@ -120,7 +120,7 @@ static void line_fill(struct dedup *d, uint64_t wanted)
         struct timer timer = aside.at[i];
         struct alert_lane *lane = &engine->alert_lanes[timer.kind];
         timer.kind = ALERT_TIMER_FLAP;
-        timer_heap_push(&lane->timers, timer);
+        alert_timers_push(&lane->timers, timer);
     }
     free(aside.at);
     if (line->all.count > 1)

@@ -27,7 +27,8 @@ void dedup_terms_change(struct dedup *d, struct alert_lane *lane)
     /* Under another `expire` some that are held come to a `last` of the line's; and those of the
      * line that are held wait without a timer from now on, so `last` says nothing of them. */
     alert_line_clear(&d->worker->alert_line);
-    lane->timers.heap.count = 0;
+    alert_timers_clear(&lane->timers);
+    alert_timers_fit(&lane->timers, lane->terms.expire_ms);
     lane->untimed.count = lane->away.count = 0;
     lane->untimed_due_ms = lane->away_due_ms = INT64_MAX;
     for (uint32_t i = 0; i <= lane->mask; i++) {

@@ -27,11 +27,11 @@ void dedup_timer_push(struct alert_lane *lane, const struct alert_slot *slot, en
 {
     uint32_t number = alert_slot_cold(slot);
 
-    timer_heap_push(&lane->timers,
-                    (struct timer){.due_ms = due_ms,
-                                   .owner = number,
-                                   .generation = alert_cold(lane, number)->generation,
-                                   .kind = (uint16_t)kind});
+    alert_timers_push(&lane->timers,
+                      (struct timer){.due_ms = due_ms,
+                                     .owner = number,
+                                     .generation = alert_cold(lane, number)->generation,
+                                     .kind = (uint16_t)kind});
 }
 
 void dedup_trace_ended(const struct dedup *d, const struct alert_slot *slot,
@@ -288,45 +288,137 @@ void dedup_timed_again(struct dedup *d, struct alert_lane *lane, int64_t end_ms)
         lane->untimed_due_ms = INT64_MAX;
 }
 
+/* How many timers are taken out before the first of them is looked at: what they stand
+ * for lies anywhere, and is fetched meanwhile. */
+enum { TOGETHER = 16 };
+
+static void timer_run(struct dedup *d, struct alert_lane *lane, struct timer timer)
+{
+    const int64_t end_ms = d->step->to_ms;
+    struct alert_cold *cold = alert_cold(lane, timer.owner);
+
+    if (cold->generation != timer.generation)
+        return; /* of an alert that is gone */
+    struct alert_slot *slot = alert_find(lane, cold->fingerprint);
+    assert(slot != NULL);
+    /* Times relative to the step's end: every `last` lies before it. */
+    int64_t over_ms = dedup_over_ms(d, slot, cold, end_ms - 1);
+    if (timer.kind == ALERT_TIMER_FLAP) {
+        if ((slot->bits & ALERT_FLAPPING) == 0)
+            return; /* it has ended */
+        /* Later than this step, `last` may have moved and it does not expire first. */
+        if (cold->flap_end_ms >= end_ms)
+            dedup_timer_push(lane, slot, ALERT_TIMER_FLAP, cold->flap_end_ms);
+        else if (cold->flap_end_ms < over_ms)
+            flap_end_now(d, slot, cold, cold->flap_end_ms);
+    } else if (cold->is_held) {
+        dedup_wait(lane, timer.owner, end_ms);
+    } else if (over_ms >= end_ms) {
+        const struct away_spell *spell =
+            cold->is_pushed ? away_at(d->worker->engine, end_ms - 1) : NULL;
+        if (spell != NULL && over_ms < spell->end_ms)
+            dedup_wait_away(lane, timer.owner, end_ms, spell->end_ms);
+        else
+            dedup_timer_push(lane, slot, ALERT_TIMER_EXPIRE, over_ms);
+    } else {
+        if ((slot->bits & ALERT_FLAPPING) != 0 && cold->flap_end_ms < over_ms)
+            flap_end_now(d, slot, cold, cold->flap_end_ms);
+        expire_now(d, slot, cold, over_ms);
+        dedup_alert_drop(d, lane, slot);
+    }
+}
+
+/* What the alert points at is fetched if nothing came for it, so that it seems to be over. */
+static void timer_prefetch(const struct dedup *d, const struct alert_lane *lane, struct timer timer)
+{
+    const struct alert_cold *cold = alert_cold(lane, timer.owner);
+
+    if (cold->generation != timer.generation)
+        return;
+    const struct alert_slot *slot = alert_find(lane, cold->fingerprint);
+    if (alert_slot_last(slot, d->step->to_ms) + d->terms->expire_ms >= d->step->to_ms)
+        return;
+    __builtin_prefetch(cold->text);
+    __builtin_prefetch(cold->routes);
+}
+
+/* Where their alerts are, records first: these say where the slots lie. */
+static void timers_prefetch(const struct alert_lane *lane, const struct timer *timers,
+                            unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        const char *cold = (const char *)alert_cold(lane, timers[i].owner);
+        __builtin_prefetch(cold, 1);
+        __builtin_prefetch(cold + 64, 1);
+    }
+    for (unsigned i = 0; i < count; i++)
+        alert_prefetch(lane, alert_cold(lane, timers[i].owner)->fingerprint);
+}
+
+/* Takes so many that are due out of the heap; each has its own alert, or that alert's other timer,
+ * and none of them brings another that is due. */
+static unsigned timers_take(const struct dedup *d, struct alert_lane *lane, struct timer *due)
+{
+    unsigned count = 0;
+
+    while (count < TOGETHER && alert_timers_due(&lane->timers) < d->step->to_ms)
+        due[count++] = alert_timers_pop(&lane->timers);
+    timers_prefetch(lane, due, count);
+    for (unsigned i = 0; i < count; i++)
+        timer_prefetch(d, lane, due[i]);
+    return count;
+}
+
+/* One of a list that is opened: what has been heard of since it was made is put further back, into
+ * another list, before it is due. All else waits for its time. */
+static void timer_look(const struct dedup *d, struct alert_lane *lane, struct timer timer,
+                       int64_t list_end_ms)
+{
+    const struct alert_cold *cold = alert_cold(lane, timer.owner);
+
+    if (cold->generation != timer.generation)
+        return; /* of an alert that is gone */
+    if (timer.kind == ALERT_TIMER_EXPIRE && !cold->is_held && !cold->is_pushed) {
+        struct alert_slot *slot = alert_find(lane, cold->fingerprint);
+        int64_t over_ms = dedup_over_ms(d, slot, cold, d->step->to_ms - 1);
+        timer.due_ms = over_ms > timer.due_ms ? over_ms : timer.due_ms;
+    }
+    if (timer.due_ms < list_end_ms)
+        alert_timers_push_soon(&lane->timers, timer);
+    else
+        alert_timers_push(&lane->timers, timer);
+}
+
+static void lists_look(const struct dedup *d, struct alert_lane *lane)
+{
+    struct timer_list list;
+    int64_t list_end_ms;
+
+    while ((list_end_ms = alert_timers_open(&lane->timers, d->step->to_ms - 1, &list)) !=
+           INT64_MIN) {
+        for (size_t from = 0; from < list.all.count; from += TOGETHER) {
+            size_t left = list.all.count - from;
+            unsigned count = left < TOGETHER ? (unsigned)left : TOGETHER;
+            timers_prefetch(lane, &list.all.at[from], count);
+            for (unsigned i = 0; i < count; i++)
+                timer_look(d, lane, list.all.at[from + i], list_end_ms);
+        }
+        alert_timers_opened(&lane->timers, &list);
+    }
+}
+
 void dedup_lane_timers_run(struct dedup *d, struct alert_lane *lane)
 {
+    struct timer due[TOGETHER];
+    unsigned count;
     int64_t end_ms = d->step->to_ms;
 
     if (lane->untimed_due_ms < end_ms)
         untimed_renew(d, lane, end_ms - 1);
     if (lane->away_due_ms < end_ms)
         away_timed_again(d, lane, end_ms);
-    while (timer_heap_due(&lane->timers) < end_ms) {
-        struct timer timer = timer_heap_pop(&lane->timers);
-        struct alert_cold *cold = alert_cold(lane, timer.owner);
-        if (cold->generation != timer.generation)
-            continue; /* of an alert that is gone */
-        struct alert_slot *slot = alert_find(lane, cold->fingerprint);
-        assert(slot != NULL);
-        /* Times relative to the step's end: every `last` lies before it. */
-        int64_t over_ms = dedup_over_ms(d, slot, cold, end_ms - 1);
-        if (timer.kind == ALERT_TIMER_FLAP) {
-            if ((slot->bits & ALERT_FLAPPING) == 0)
-                continue; /* it has ended */
-            /* Later than this step, `last` may have moved and it does not expire first. */
-            if (cold->flap_end_ms >= end_ms)
-                dedup_timer_push(lane, slot, ALERT_TIMER_FLAP, cold->flap_end_ms);
-            else if (cold->flap_end_ms < over_ms)
-                flap_end_now(d, slot, cold, cold->flap_end_ms);
-        } else if (cold->is_held) {
-            dedup_wait(lane, timer.owner, end_ms);
-        } else if (over_ms >= end_ms) {
-            const struct away_spell *spell =
-                cold->is_pushed ? away_at(d->worker->engine, end_ms - 1) : NULL;
-            if (spell != NULL && over_ms < spell->end_ms)
-                dedup_wait_away(lane, timer.owner, end_ms, spell->end_ms);
-            else
-                dedup_timer_push(lane, slot, ALERT_TIMER_EXPIRE, over_ms);
-        } else {
-            if ((slot->bits & ALERT_FLAPPING) != 0 && cold->flap_end_ms < over_ms)
-                flap_end_now(d, slot, cold, cold->flap_end_ms);
-            expire_now(d, slot, cold, over_ms);
-            dedup_alert_drop(d, lane, slot);
-        }
-    }
+    lists_look(d, lane);
+    while ((count = timers_take(d, lane, due)) > 0)
+        for (unsigned i = 0; i < count; i++)
+            timer_run(d, lane, due[i]);
 }

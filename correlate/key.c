@@ -78,6 +78,8 @@ static uint32_t take_number(struct key_lane *lane)
 
     if (number > 0) {
         lane->free = key_at(lane, number - 1)->slot;
+        if (lane->free > 0) /* the next key's */
+            __builtin_prefetch(key_at(lane, lane->free - 1), 1);
         return number - 1;
     }
     if (lane->used == lane->page_count * KEY_PAGE) {

@@ -198,27 +198,42 @@ static inline uint32_t key_after(const struct key_lane *lane, uint32_t slot)
     return slot + 1 < lane->room ? slot + 1 : 0;
 }
 
+/* Two lines: at the load of this table a probe that finds nothing goes further than one. */
 static inline void key_prefetch(const struct key_lane *lane, struct id128 key)
 {
-    __builtin_prefetch(&lane->slots[key_home(lane, (uint32_t)key.lo)]);
+    const struct key_slot *slot = &lane->slots[key_home(lane, (uint32_t)key.lo)];
+
+    __builtin_prefetch(slot);
+    __builtin_prefetch(slot + 64 / sizeof(*slot));
+}
+
+/* The number of the key, plus one, as far as slots tell; 0: there is none. */
+static inline uint32_t key_guess(const struct key_lane *lane, struct id128 key)
+{
+    const uint32_t hash = (uint32_t)key.lo;
+    uint32_t i = key_home(lane, hash);
+
+    while (lane->slots[i].number != 0 && lane->slots[i].hash != hash)
+        i = key_after(lane, i);
+    return lane->slots[i].number;
 }
 
 /* The same a little later: the slot has arrived, the state is fetched. */
 static inline void key_prefetch_state(const struct key_lane *lane, struct id128 key)
 {
-    const struct key_slot *slot = &lane->slots[key_home(lane, (uint32_t)key.lo)];
+    const uint32_t number = key_guess(lane, key);
 
-    if (slot->number != 0)
-        __builtin_prefetch(key_at(lane, slot->number - 1));
+    if (number != 0)
+        __builtin_prefetch(key_at(lane, number - 1), 1);
 }
 
 /* And at last what the state points at. */
 static inline void key_prefetch_body(const struct key_lane *lane, struct id128 key)
 {
-    const struct key_slot *slot = &lane->slots[key_home(lane, (uint32_t)key.lo)];
+    const uint32_t number = key_guess(lane, key);
 
-    if (slot->number != 0)
-        __builtin_prefetch(key_body(key_at(lane, slot->number - 1)));
+    if (number != 0)
+        __builtin_prefetch(key_body(key_at(lane, number - 1)));
 }
 
 /* What a key is found by: the family of its rule's slot (rules_version.h) and the values of `by`.

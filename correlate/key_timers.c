@@ -1,7 +1,8 @@
 /* key_timers.c - see key_timers.h. */
 #include "correlate/key_timers.h"
 
-enum { ROOM_MIN = 16 };
+/* Eight to a node, as in timer_heap.h: of 8 bytes each they fill a line. */
+enum { ROOM_MIN = 16, WAYS = 8 };
 
 void key_timers_push(struct key_timers *timers, struct key_timer timer)
 {
@@ -11,9 +12,9 @@ void key_timers_push(struct key_timers *timers, struct key_timer timer)
     }
     struct key_timer *at = timers->at;
     uint32_t i = timers->count++;
-    while (i > 0 && key_timer_before(timer.due, at[(i - 1) / 2].due)) {
-        at[i] = at[(i - 1) / 2];
-        i = (i - 1) / 2;
+    while (i > 0 && key_timer_before(timer.due, at[(i - 1) / WAYS].due)) {
+        at[i] = at[(i - 1) / WAYS];
+        i = (i - 1) / WAYS;
     }
     at[i] = timer;
 }
@@ -25,11 +26,12 @@ static void sink(struct key_timers *timers, uint32_t i, struct key_timer timer)
     uint32_t n = timers->count;
 
     for (;;) {
-        uint32_t child = 2 * i + 1;
-        if (child >= n)
+        uint32_t first = WAYS * i + 1, child = first;
+        if (first >= n)
             break;
-        if (child + 1 < n && key_timer_before(at[child + 1].due, at[child].due))
-            child++;
+        for (uint32_t c = first + 1; c < first + WAYS && c < n; c++)
+            if (key_timer_before(at[c].due, at[child].due))
+                child = c;
         if (!key_timer_before(at[child].due, timer.due))
             break;
         at[i] = at[child];
@@ -49,6 +51,6 @@ struct key_timer key_timers_pop(struct key_timers *timers)
 
 void key_timers_order(struct key_timers *timers)
 {
-    for (uint32_t i = timers->count / 2; i-- > 0;)
+    for (uint32_t i = timers->count / WAYS + 1; i-- > 0;)
         sink(timers, i, timers->at[i]);
 }

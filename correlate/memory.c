@@ -9,7 +9,7 @@ static uint64_t alert_lane_bytes(const struct alert_lane *lane)
     return (lane->mask + UINT64_C(1)) * sizeof(*lane->slots) +
            (uint64_t)lane->page_count * ALERT_PAGE * sizeof(struct alert_cold) +
            (lane->cold_free.room + lane->untimed.room + lane->away.room) * sizeof(uint32_t) +
-           lane->timers.heap.room * sizeof(struct timer);
+           alert_timers_bytes(&lane->timers);
 }
 
 static uint64_t key_lane_bytes(const struct key_lane *lane)

@@ -1,5 +1,7 @@
 /*
- * timer_heap.h - a binary heap of due times: what must happen next, soonest first.
+ * timer_heap.h - a heap of due times: what must happen next, soonest first. Four to a node: half as
+ * many levels as of a binary one, and the four lie side by side; of a large heap each level is a
+ * line that is in no near cache.
  *
  * Entries are lower bounds. A deadline that moves back (a repeat of an alert) does
  * not touch the heap; the entry is popped at the old time, looked at, and pushed
@@ -23,6 +25,8 @@ struct timer {
     uint16_t kind;
 };
 
+enum { TIMER_HEAP_WAYS = 4 };
+
 struct timer_heap {
     VECTOR_OF(struct timer) heap;
 };
@@ -32,9 +36,9 @@ static inline void timer_heap_push(struct timer_heap *timers, struct timer timer
     vector_reserve(&timers->heap, 1);
     struct timer *at = timers->heap.at;
     size_t i = timers->heap.count++;
-    while (i > 0 && at[(i - 1) / 2].due_ms > timer.due_ms) {
-        at[i] = at[(i - 1) / 2];
-        i = (i - 1) / 2;
+    while (i > 0 && at[(i - 1) / TIMER_HEAP_WAYS].due_ms > timer.due_ms) {
+        at[i] = at[(i - 1) / TIMER_HEAP_WAYS];
+        i = (i - 1) / TIMER_HEAP_WAYS;
     }
     at[i] = timer;
 }
@@ -53,11 +57,12 @@ static inline struct timer timer_heap_pop(struct timer_heap *timers)
     size_t n = timers->heap.count, i = 0;
 
     for (;;) {
-        size_t child = 2 * i + 1;
-        if (child >= n)
+        size_t first = TIMER_HEAP_WAYS * i + 1, child = first;
+        if (first >= n)
             break;
-        if (child + 1 < n && at[child + 1].due_ms < at[child].due_ms)
-            child++;
+        for (size_t c = first + 1; c < first + TIMER_HEAP_WAYS && c < n; c++)
+            if (at[c].due_ms < at[child].due_ms)
+                child = c;
         if (at[child].due_ms >= last.due_ms)
             break;
         at[i] = at[child];
