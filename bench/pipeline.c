@@ -251,7 +251,10 @@ static bool is_over(const struct pipeline *pipeline)
 /* As a thread of the engine: stages first, then what is closed, then more input. */
 static void work(struct pipeline *pipeline, struct worker *worker)
 {
-    while (!is_over(pipeline)) {
+    const struct share *share = &pipeline->share[worker->index];
+
+    /* Some of the epoch that stays open may still have to go into bins. */
+    while (share->taken < share->decoded.count || !is_over(pipeline)) {
         bool worked = stages_poll(worker);
         worked |= sequencer_poll(pipeline->engine);
         worked |= incident_poll(pipeline->engine);
