@@ -30,7 +30,9 @@ bool seal_is_due(const struct engine *engine, uint64_t now_ns);
 /* Whether such proofs may have come by now, so that who reads has to look for them. Thread: any. */
 static inline bool seal_is_wanted(const struct engine *engine, uint64_t now_ns)
 {
-    enum { LOOK_NS = 5000000 }; /* who does not answer by then is looked at as always */
+    /* Who does not answer by then is looked at as always. The next moment may be 20 ms on, and has
+     * to be told before it. */
+    enum { LOOK_NS = 8000000 };
     /* relaxed: a hint. */
     uint64_t at_ns = atomic_load_explicit(&engine->wanted_ns, memory_order_relaxed);
 

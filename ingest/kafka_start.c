@@ -18,7 +18,12 @@ enum {
     TIME_FIRST = -2,  /* ListOffsets: the first offset that the broker holds */
     TIME_LATEST = -1, /* ListOffsets: the offset of the next record */
     PROBE_TIMEOUT_MS = 200,
-    PROBE_REST_MS = 1000,
+    /* A leader that did not answer is left alone before it is asked again, for it held up the
+     * probes of the others: shortly at first, since it may only have been slow, and whatever waits
+     * for a proof waits for that, then twice as long each time. */
+    PROBE_REST_MS = 25,
+    PROBE_RESTS_MAX = 7, /* 3.2 s */
+    PROBE_LOOK_MS = 1000,
     STALL_MS = 10000, /* a feed that should move and does not is unreadable (T4b) */
     WATCH_MS = 1000,
 };
@@ -258,15 +263,15 @@ static void probe_leader(struct kafka_source *source, int32_t leader, struct kaf
     kafka_count(source, &source->counters.probes, count);
     kafka_count(source, &source->counters.probes_failed, failed);
     if (failed == count) {
-        uint64_t rest = (uint64_t)PROBE_REST_MS << (state->failures < 2 ? state->failures : 2);
-        state->failures++;
+        uint64_t rest = (uint64_t)PROBE_REST_MS << state->failures;
+        state->failures += state->failures < PROBE_RESTS_MAX;
         state->retry_ns = host_mono_ns() + rest * 1000000u;
     } else {
         state->failures = 0;
         state->retry_ns = 0;
     }
     if (failed > 0) { /* a leader may have moved: look soon, but not for each probe */
-        uint64_t soon_ns = host_mono_ns() + (uint64_t)PROBE_REST_MS * 1000000u;
+        uint64_t soon_ns = host_mono_ns() + (uint64_t)PROBE_LOOK_MS * 1000000u;
         if (source->metadata_due_ns > soon_ns)
             source->metadata_due_ns = soon_ns;
     }
