@@ -106,16 +106,10 @@ static void on_fenced(void *self, const char *why)
               log_text("next", "nothing is sent any more, and the run ends"));
 }
 
-static void on_changed(void *self, const char *why)
+static void on_changed(void *self, enum mirror_change change, const char *why)
 {
     (void)self;
-    if (why != NULL)
-        log_event(LOG_ERROR, "shared_store_away", log_text("why", why),
-                  log_text("next", "nobody can take over; sinks that fold repeats are told, others "
-                                   "wait once the lease is over"));
-    else
-        log_event(LOG_INFO, "shared_store_back",
-                  log_text("next", "what it missed is made up for before anything leaves"));
+    unit_tell_store(change, why);
 }
 
 /* ---- asking ---- */

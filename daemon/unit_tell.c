@@ -70,3 +70,23 @@ void unit_tell_followed(const struct unit_joined *joined, const char *name, bool
                   log_number("fetched", sum_of(joined->fetched)),
                   log_number("frames", (int64_t)joined->ends.of[SHARED_JOURNAL].number));
 }
+
+void unit_tell_store(enum mirror_change change, const char *why)
+{
+    switch (change) {
+    case MIRROR_CHANGE_AWAY:
+        log_event(LOG_ERROR, "shared_store_away", log_text("why", why),
+                  log_text("next", "nobody can take over; sinks that fold repeats are told, others "
+                                   "wait once the lease is over"));
+        break;
+    case MIRROR_CHANGE_EMPTY:
+        log_event(LOG_WARNING, "shared_store_empty", log_text("why", why),
+                  log_text("next", "it gets the logs of this directory anew, and until then nobody "
+                                   "can take over"));
+        break;
+    case MIRROR_CHANGE_BACK:
+        log_event(LOG_INFO, "shared_store_back",
+                  log_text("next", "what it missed is made up for before anything leaves"));
+        break;
+    }
+}

@@ -18,6 +18,7 @@ enum {
     /* A look-up and a create of a ticket begin no later than this before the lease ends (S2). */
     LEAVE_MARGIN_MS = 3000,
     RENEWALS_PER_LEASE = 3,
+    AWAYS_TOLD = 4, /* sentences, each time that it is away */
 };
 
 const char *mirror_state_name(enum mirror_state state)
@@ -38,8 +39,23 @@ static enum mirror_state state_of(struct mirror *mirror)
     return state;
 }
 
+/* Why it does not answer is another reason later, most often: a line that was closed, and then a
+ * password that is refused. */
+static void tell_away(struct mirror *mirror, const char *why, bool is_new)
+{
+    char told[sizeof(mirror->away_why)];
+
+    snprintf(told, sizeof(told), "%.190s", why);
+    if (!is_new && (mirror->is_alone || mirror->aways_told >= AWAYS_TOLD ||
+                    strcmp(told, mirror->away_why) == 0))
+        return;
+    memcpy(mirror->away_why, told, sizeof(told));
+    mirror->aways_told++;
+    mirror->config.changed(mirror->config.self, MIRROR_CHANGE_AWAY, why);
+}
+
 /* Another owner is told of before anybody finds that nothing may leave any more. */
-static void become(struct mirror *mirror, enum mirror_state state, const char *why)
+static bool move(struct mirror *mirror, enum mirror_state state, const char *why)
 {
     enum mirror_state before = state_of(mirror); /* this thread alone changes it */
     bool is_new = before != state && before != MIRROR_FENCED;
@@ -56,8 +72,20 @@ static void become(struct mirror *mirror, enum mirror_state state, const char *w
     }
     pthread_cond_broadcast(&mirror->moved);
     pthread_mutex_unlock(&mirror->lock);
-    if (is_new && state != MIRROR_FENCED)
-        mirror->config.changed(mirror->config.self, state == MIRROR_AWAY ? why : NULL);
+    return is_new;
+}
+
+static void become(struct mirror *mirror, enum mirror_state state, const char *why)
+{
+    bool is_new = move(mirror, state, why);
+
+    if (state == MIRROR_AWAY && state_of(mirror) == MIRROR_AWAY)
+        tell_away(mirror, why, is_new);
+    if (state == MIRROR_UP && is_new) {
+        mirror->away_why[0] = '\0';
+        mirror->aways_told = 0;
+        mirror->config.changed(mirror->config.self, MIRROR_CHANGE_BACK, NULL);
+    }
 }
 
 /* ---- the lease ---- */
@@ -337,7 +365,9 @@ static bool has_to_ask_again(struct mirror *mirror)
 static bool heed(struct mirror *mirror, enum shared_verdict verdict, struct error *err)
 {
     if (verdict == SHARED_LOST || verdict == SHARED_APART) {
-        become(mirror, MIRROR_AWAY, err->text);
+        move(mirror, MIRROR_AWAY, err->text);
+        if (!mirror->must_take)
+            mirror->config.changed(mirror->config.self, MIRROR_CHANGE_EMPTY, err->text);
         verdict = begin_anew(mirror, err);
     }
     if (verdict == SHARED_FINE)

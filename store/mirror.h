@@ -48,6 +48,13 @@ enum mirror_state { MIRROR_UP, MIRROR_AWAY, MIRROR_FENCED };
 
 const char *mirror_state_name(enum mirror_state state);
 
+enum mirror_change {
+    MIRROR_CHANGE_AWAY,  /* it does not answer, or not as it should */
+    MIRROR_CHANGE_EMPTY, /* it has forgotten the unit, or holds something else: all goes there anew
+                          */
+    MIRROR_CHANGE_BACK,
+};
+
 struct mirror_record {
     VECTOR_OF(char) bytes;
 };
@@ -66,8 +73,9 @@ struct mirror_config {
     void (*write)(void *self, const struct incident *incident, struct mirror_record *to);
     /* Once: the unit has another owner. Thread: mirror. */
     void (*fenced)(void *self, const char *why);
-    /* The store went away, with why, or came back: NULL. Thread: mirror. */
-    void (*changed)(void *self, const char *why);
+    /* What became of the store, and why: nothing with BACK. AWAY also where the reason is another
+     * one by now, a few times. Thread: mirror. */
+    void (*changed)(void *self, enum mirror_change change, const char *why);
 };
 
 /* Takes the store, of which it is the owner since `taken_ns` (monotonic, read before it took it),

@@ -50,6 +50,8 @@ struct mirror {
     struct unit_ends ends;                  /* of what the store has */
     struct changes changes;
     uint64_t next_renewal_ns, next_try_ns;
+    char away_why[200];       /* that was told; "": none since it was up */
+    unsigned aways_told;      /* since it was up */
     bool is_alone;            /* it has not been asked yet */
     struct lease_watch watch; /* of one that is alone */
     bool has_compared;        /* one that is alone, while the watch was unsure */

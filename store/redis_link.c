@@ -216,7 +216,8 @@ static int log_in(struct redis_link *link, struct error *err)
     if (rc != 0)
         return rc;
     if (reply->type == REDIS_REPLY_ERROR) {
-        error_set(err, "redis %s refuses the password: %.200s", link->host, reply->str);
+        error_set(err, "redis %s%s%.0d refuses the password: %.200s", link->host,
+                  link->port != 0 ? " port " : "", link->port, reply->str);
         rc = -EACCES;
         hang_up(link);
     }

@@ -48,6 +48,7 @@ struct owner {
     struct segment_log *log, *pushed;
     struct mirror *mirror;
     _Atomic int fenced;
+    _Atomic int changed[MIRROR_CHANGE_BACK + 1], locked_out;
     uint64_t frames, pushes;
     uint64_t intake_needed; /* by images that are told of from now on; 0: all */
 };
@@ -89,10 +90,14 @@ static inline void on_fenced(void *self, const char *why)
     atomic_fetch_add(&((struct owner *)self)->fenced, 1);
 }
 
-static inline void on_changed(void *self, const char *why)
+static inline void on_changed(void *self, enum mirror_change change, const char *why)
 {
-    (void)self;
-    (void)why;
+    struct owner *owner = self;
+
+    assert_true((why == NULL) == (change == MIRROR_CHANGE_BACK));
+    if (change == MIRROR_CHANGE_AWAY && strstr(why, "NOAUTH") != NULL)
+        atomic_fetch_add(&owner->locked_out, 1);
+    atomic_fetch_add(&owner->changed[change], 1);
 }
 
 /* What it is by now: with a short patience it may have been away for a moment at any time. */

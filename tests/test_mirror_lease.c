@@ -63,6 +63,67 @@ static void F4_what_a_silent_store_missed_is_made_up_for(void **state)
     end(&owner);
 }
 
+/* What the Redis says to the last of these commands, on one line; words are parted by spaces. */
+static void redis_says(const char *commands, char to[4096])
+{
+    const struct redis_config config = {
+        .address = redis.address, .connect_ms = PATIENT_MS, .answer_ms = PATIENT_MS};
+    char line[256], *rest = line, *command;
+    const struct shared_reply *reply;
+    struct shared_link *link;
+    struct error err;
+
+    snprintf(line, sizeof(line), "%s", commands);
+    assert_int_equal(redis_link_create(&config, &link, &err), 0);
+    while ((command = strsep(&rest, ";")) != NULL) {
+        struct text word[8];
+        size_t count = 0;
+        for (char *at; (at = strsep(&command, " ")) != NULL;)
+            word[count++] = text_of(at);
+        assert_int_equal(link->ask(link, word, count, &reply, &err), 0);
+        snprintf(to, 4096, "%.*s", (int)reply->text.len, reply->text.at);
+    }
+    link->destroy(link);
+}
+
+/* Its line is closed, and then it is not let in: the reason that holds is told. */
+static void F4_why_a_store_does_not_answer_is_told_anew(void **state)
+{
+    (void)state;
+    struct owner owner;
+    char said[4096];
+
+    begin(&owner, &calm);
+    UNTIL(state_of(&owner) == MIRROR_UP);
+    redis_says("CONFIG SET requirepass another;CLIENT KILL TYPE normal SKIPME yes", said);
+    commit(&owner, NULL, 0);
+    UNTIL(atomic_load(&owner.locked_out) == 1);
+    assert_int_equal(atomic_load(&owner.changed[MIRROR_CHANGE_BACK]), 0);
+    assert_in_range(atomic_load(&owner.changed[MIRROR_CHANGE_AWAY]), 1, 4);
+    end(&owner);
+    redis_process_kill(&redis);
+    assert_true(redis_process_start(&redis, NULL, NULL));
+}
+
+/* One that was emptied is not away, and is not said to be. */
+static void F4_a_store_that_was_emptied_is_told_as_such(void **state)
+{
+    (void)state;
+    struct owner owner;
+    char said[4096];
+
+    begin(&owner, &calm);
+    commit(&owner, NULL, 0);
+    assert_true(mirror_settle(owner.mirror, SHARED_JOURNAL, owner.frames));
+    redis_says("FLUSHALL", said);
+    commit(&owner, NULL, 0);
+    UNTIL(atomic_load(&owner.changed[MIRROR_CHANGE_BACK]) == 1);
+    UNTIL(end_there().number == 2);
+    assert_int_equal(atomic_load(&owner.changed[MIRROR_CHANGE_EMPTY]), 1);
+    assert_int_equal(atomic_load(&owner.changed[MIRROR_CHANGE_AWAY]), 0);
+    end(&owner);
+}
+
 /* While it could not renew, another took the unit. */
 static void S2_an_owner_that_was_overtaken_sends_nothing_more(void **state)
 {
@@ -221,27 +282,11 @@ static void S2_one_that_began_alone_ends_where_the_unit_has_gone_on(void **state
     shared_store_destroy(other);
 }
 
-/* What the Redis says to a command. */
-static void redis_says(const char *a, const char *b, char to[4096])
-{
-    const struct redis_config config = {
-        .address = redis.address, .connect_ms = PATIENT_MS, .answer_ms = PATIENT_MS};
-    const struct text word[] = {text_of(a), text_of(b)};
-    const struct shared_reply *reply;
-    struct shared_link *link;
-    struct error err;
-
-    assert_int_equal(redis_link_create(&config, &link, &err), 0);
-    assert_int_equal(link->ask(link, word, 2, &reply, &err), 0);
-    snprintf(to, 4096, "%.*s", (int)reply->text.len, reply->text.at);
-    link->destroy(link);
-}
-
 static long scripts_run(void)
 {
     char said[4096];
 
-    redis_says("INFO", "commandstats", said);
+    redis_says("INFO commandstats", said);
     const char *at = strstr(said, "cmdstat_eval:calls=");
     return at != NULL ? strtol(at + strlen("cmdstat_eval:calls="), NULL, 10) : 0;
 }
@@ -260,11 +305,11 @@ static void F4_one_that_began_alone_takes_the_unit_from_nobody(void **state)
     assert_true(mirror_settle(owner.mirror, SHARED_JOURNAL, owner.frames));
     mirror_destroy(owner.mirror);
     FINE(shared_store_take(other, 60000, SHARED_ANY_FENCE, &err));
-    redis_says("DEL", "tocsin:{main}:lease", said);
+    redis_says("DEL tocsin:{main}:lease", said);
     long before = scripts_run();
     begin_alone(&owner, PATIENT_MS);
     UNTIL(scripts_run() > before + 4);
-    redis_says("GET", "tocsin:{main}:fence", said);
+    redis_says("GET tocsin:{main}:fence", said);
     assert_int_equal(strtoull(said, NULL, 10), shared_store_fence(other));
     assert_int_equal(mirror_may_leave(owner.mirror, false), MIRROR_LEAVE_LATER);
     FINE(shared_store_keep(other, 60000, &err));
@@ -321,6 +366,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(F4_a_store_that_is_gone_holds_nothing_up),
         cmocka_unit_test(F4_what_a_silent_store_missed_is_made_up_for),
+        cmocka_unit_test(F4_why_a_store_does_not_answer_is_told_anew),
+        cmocka_unit_test(F4_a_store_that_was_emptied_is_told_as_such),
         cmocka_unit_test(S2_an_owner_that_was_overtaken_sends_nothing_more),
         cmocka_unit_test(S2_what_cannot_be_told_twice_waits_when_the_lease_may_end),
         cmocka_unit_test(S2_sinks_that_fold_are_told_without_an_answer),

@@ -325,7 +325,7 @@ static void heed_log(const char *line, size_t bytes)
         const char *event;
         bool *flag;
     } rows[] = {{"event=history_moved_aside ", &world->report.is_history_aside},
-                {"event=shared_store_empty ", &world->report.is_catching_up},
+                {"event=shared_store_empty unit=", &world->report.is_catching_up},
                 {"event=unit_taken ", &world->report.is_owner},
                 {"event=unit_alone ", &world->report.is_owner}};
 

@@ -338,6 +338,7 @@ def strike_password(owner, other):
     redis.password = "another"
     redis.ask("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
     goes_on_without(owner, other)
+    wait_for("it says why", lambda: owner.log_lines(f"port {redis.port} refuses the password") > 0)
     redis.ask("CONFIG", "SET", "requirepass", PASSWORD)
     redis.password = PASSWORD
     return comes_back(owner, other, before)
