@@ -37,11 +37,10 @@ static void slot_free(struct bins *bins, struct bin_slot *slot)
     for (unsigned w = 0; w < bins->worker_count; w++) {
         struct bin_list *list = &slot->worker[w];
         if (list->first != NULL) {
-            for (struct event_chunk *c = list->first; c != NULL; c = c->next)
-                bins->used -= sizeof(*c);
+            bins->used -= list->chunks * sizeof(*list->first);
             list->last->next = bins->chunks;
             bins->chunks = list->first;
-            list->first = list->last = NULL;
+            *list = (struct bin_list){0};
         }
     }
     while (slot->texts != NULL) {
@@ -137,10 +136,12 @@ struct event_chunk *bins_chunk(struct bins *bins, struct bin_list *list)
 
     if (fresh != NULL) {
         bins->chunks = fresh->next;
+        __builtin_prefetch(bins->chunks, 1); /* as the next one's event is, in bins_event() */
     } else {
         fresh = region_cut(bins, sizeof(*fresh));
     }
     bins->used += sizeof(*fresh);
+    list->chunks++;
     fresh->next = NULL;
     fresh->count = 0;
     if (list->last == NULL)

@@ -38,6 +38,7 @@ struct event_chunk {
 struct bin_list {
     struct event_chunk *first;
     struct event_chunk *last;
+    uint64_t chunks;
 };
 
 struct text_block; /* bin.c */
@@ -124,7 +125,9 @@ static inline struct event *bins_event(struct bins *bins, struct bin_slot *slot,
     if (chunk == NULL || chunk->count == CHUNK_EVENTS)
         chunk = bins_chunk(bins, list);
     slot->count++;
-    return &chunk->event[chunk->count++];
+    struct event *ev = &chunk->event[chunk->count++];
+    __builtin_prefetch(ev + 1, 1); /* another core read it last */
+    return ev;
 }
 
 /* Every worker has passed the epochs below `epoch`: their memory is free again. */
