@@ -88,14 +88,18 @@ static double clock_s(clockid_t clock)
     return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
-/* Of the threads that run still. */
-static double own_cpu_s(void)
+/* Of the threads that run still; `most`: of the one that took the most. */
+static double own_cpu_s(double *most)
 {
     unsigned count = atomic_load(&thread_count);
     double sum = 0;
 
-    for (unsigned i = 0; i < count; i++)
-        sum += clock_s(thread_clock[i]);
+    *most = 0;
+    for (unsigned i = 0; i < count; i++) {
+        double one = clock_s(thread_clock[i]);
+        sum += one;
+        *most = one > *most ? one : *most;
+    }
     return sum;
 }
 
@@ -154,7 +158,7 @@ void engine_run(struct engine_run *run)
     struct engine *engine;
     struct error err = {""};
     uint64_t half_allocations = 0, half_sleeps = 0, half_events = 0, half_futexes = 0;
-    double start = 0, cpu = 0, own = 0, until;
+    double start = 0, cpu = 0, own = 0, most = 0, most_before = 0, until;
 
     is_main = true;
     sampled = run->stages;
@@ -180,7 +184,7 @@ void engine_run(struct engine_run *run)
         if (start == 0 && run->counters.records > 0) {
             start = bench_now_s();
             cpu = others_cpu_s();
-            own = own_cpu_s();
+            own = own_cpu_s(&most_before); /* next to nothing yet, of each */
         }
         if (half_events == 0 && closed_events(&run->counters) >= run->records / 2) {
             half_events = closed_events(&run->counters);
@@ -202,7 +206,8 @@ void engine_run(struct engine_run *run)
     double later = (events - (double)half_events) / 1e6;
     run->seconds = bench_now_s() - start;
     run->cpu_ns_event = (others_cpu_s() - cpu) / events * 1e9;
-    run->own_ns_event = (own_cpu_s() - own) / events * 1e9;
+    run->own_ns_event = (own_cpu_s(&most) - own) / events * 1e9;
+    run->busiest_ns_event = (most - most_before) / events * 1e9;
     run->steady_allocations = (double)(atomic_load(&allocations) - half_allocations) / later;
     run->steady_wakes = (double)(atomic_load(&sleeps) + atomic_load(&wakes) - half_sleeps) / later;
     run->steady_futexes = (double)(futex_count_sum() - half_futexes) / later;

@@ -19,9 +19,10 @@ struct engine_run {
     double share;     /* the clock stops when this share of them is in closed epochs */
     bool stages;      /* tell on what the engine's threads spend their CPU: sampler.h */
     /* Out. */
-    double seconds;      /* from the first record read to the share */
-    double cpu_ns_event; /* CPU of all threads but the caller's in that time, per event */
-    double own_ns_event; /* of these, CPU of the engine's threads */
+    double seconds;          /* from the first record read to the share */
+    double cpu_ns_event;     /* CPU of all threads but the caller's in that time, per event */
+    double own_ns_event;     /* of these, CPU of the engine's threads */
+    double busiest_ns_event; /* of the one of them that takes the most, per event of all */
     double stage_share[SAMPLE_STAGES]; /* of own_ns_event */
     double steady_allocations;         /* per million events, in the second half */
     double steady_wakes;               /* sleeps and wakes of own threads per million, same half */
