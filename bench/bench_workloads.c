@@ -13,11 +13,12 @@
  * or skipped; as many alerts came to be, incidents were opened and events counted as late as the
  * generator put in; the daemon's sums hold when it stops (exit code 0).
  *
- *   bench_workloads [long | NAME...] [--small N] [--kafka HOST:PORT]
+ *   bench_workloads [long | NAME...] [--small N] [--kafka HOST:PORT] [--ait FOLDER]
  *
  * `long` takes in the rows that say so; names choose some. --small: a share of 1/N of the events.
  * --kafka: of a Kafka there, the row must be one, and the topic `events` have as many partitions
- * and no records.
+ * and no records. --ait: replays of real data as well, from that folder (bench/real_data.h); as
+ * the only argument, these alone.
  */
 #include <signal.h>
 #include <stdlib.h>
@@ -26,6 +27,7 @@
 #include <time.h>
 #include "bench/daemon_run.h"
 #include "bench/figures.h"
+#include "bench/real_data.h"
 #include "bench/result.h"
 #include "bench/workload.h"
 
@@ -208,7 +210,7 @@ static bool is_chosen(const struct workload *row, int argc, char **argv, bool is
 int main(int argc, char **argv)
 {
     static struct workload rows[ROWS_MAX];
-    const char *kafka = NULL, *fault = NULL, *faulty = "";
+    const char *kafka = NULL, *ait = NULL, *fault = NULL, *faulty = "";
     bool is_long = false;
     long small = 1, runs = 0;
     size_t count;
@@ -219,6 +221,12 @@ int main(int argc, char **argv)
             small = strtol(argv[i + 1], NULL, 10);
         if (strcmp(argv[i], "--kafka") == 0 && i + 1 < argc)
             kafka = argv[i + 1];
+        if (strcmp(argv[i], "--ait") == 0 && i + 1 < argc)
+            ait = realpath(argv[i + 1], NULL); /* for as long as the bench runs */
+        if (strcmp(argv[i], "--ait") == 0 && ait == NULL) {
+            fprintf(stderr, "bench_workloads: --ait names a folder that is there\n");
+            return 64;
+        }
     }
     if (small < 1)
         return 64;
@@ -228,7 +236,7 @@ int main(int argc, char **argv)
                  kafka != NULL ? "Kafka" : "a mock broker");
     for (size_t i = 0; i < count; i++) {
         struct took took = {0};
-        if (!is_chosen(&rows[i], argc, argv, is_long))
+        if ((ait != NULL && argc == 3) || !is_chosen(&rows[i], argc, argv, is_long))
             continue;
         rows[i].events /= small;
         const char *why = run_one(&rows[i], kafka, &took);
@@ -240,6 +248,10 @@ int main(int argc, char **argv)
             fault = fault != NULL ? fault : why;
             faulty = faulty[0] != '\0' ? faulty : rows[i].name;
         }
+    }
+    if (ait != NULL) {
+        fault = fault != NULL ? fault : real_data_run(ait);
+        runs++;
     }
     if (runs == 0)
         return 64;
