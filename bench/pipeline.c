@@ -88,7 +88,8 @@ struct pipeline *pipeline_make(const struct pipeline_config *config, struct rule
         abort();
     late = *host();
     late.mono_ns = mono_ns;
-    host_set(&late);
+    if (!config->gathers)
+        host_set(&late);
     engine_config_init(&engine_config);
     engine_config.workers = config->workers;
     engine_config.seal_ms = 0;

@@ -7,8 +7,8 @@
  *   pipeline_run(...)         puts the events into bins and works all off that is closed
  *
  * What differs from the engine at work: the bench makes its own ingest role, partition w is of
- * worker w, and host_mono_ns() goes on by 3 ms with each look at it, so that no closed epoch waits
- * for others to gather. Nobody listens.
+ * worker w, and unless epochs are to gather host_mono_ns() goes on by 3 ms with each look at it, so
+ * that a step is all that was decoded for a run. Nobody listens.
  *
  * Thread: the bench's; with more than one worker pipeline_run() starts a thread for each.
  */
@@ -25,6 +25,7 @@ struct pipeline_config {
     unsigned workers;
     int64_t expire_ms; /* of alerts */
     uint32_t alerts_max;
+    bool gathers; /* closed epochs do, by the clock; that of all pipelines there are */
 };
 
 /* Returns owned, until pipeline_free(); the set stays the caller's. Ends the bench where it cannot
