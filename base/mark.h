@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "base/event.h"
 #include "base/hash.h"
 
 enum mark_kind {
@@ -21,9 +22,9 @@ enum mark_kind {
     MARK_LEAVE,  /* and left at `offset`; events at or after value_ms were dropped unread */
     MARK_SWITCH, /* a new rule set takes effect at value_ms, a round's start */
     MARK_CRASH,  /* record `offset` is refused: processes died at it. Told of at value_ms */
-    MARK_SHED,
-    MARK_BEGIN, /* the first watermark: nothing was closed before value_ms */
-    MARK_INPUT, /* from `offset` on the partition is read by the settings that value_ms names */
+    MARK_SHED,   /* from `offset` on events are left out, or no more: see mark_shed_value() */
+    MARK_BEGIN,  /* the first watermark: nothing was closed before value_ms */
+    MARK_INPUT,  /* from `offset` on the partition is read by the settings that value_ms names */
     MARK_AWAY_BEGIN, /* nobody could push, from value_ms on; its end is the next mark of the two */
     MARK_AWAY_END,
     MARK_KIND_COUNT
@@ -33,18 +34,40 @@ struct mark {
     enum mark_kind kind;
     uint16_t part;    /* index into the partition table */
     int64_t offset;   /* next record of the partition when the mark was made */
-    int64_t value_ms; /* a time on the scale of effective time */
+    int64_t value_ms; /* a time on the scale of effective time, but for MARK_SHED, MARK_INPUT */
 };
 
 /* Times lie between this and its negative, some 285,000 years: durations can be added to them and
  * multiples taken of them. */
 #define TIME_MS_MAX ((int64_t)1 << 53)
 
+/* How MARK_SHED says that the partition is so far behind, and which events of it are left out:
+ * those of a severity below `below`. SEVERITY_OK: none, shedding ends. */
+static inline int64_t mark_shed_value(int64_t behind_ms, enum severity below)
+{
+    int64_t most = TIME_MS_MAX / 8 - 1;
+
+    return (behind_ms < 0 ? 0 : behind_ms < most ? behind_ms : most) * 8 + (int64_t)below;
+}
+
+static inline enum severity mark_shed_below(int64_t value)
+{
+    return (enum severity)(value & 7);
+}
+
+static inline int64_t mark_shed_behind(int64_t value)
+{
+    return value / 8;
+}
+
 /* False for what no run writes, and what nothing could be reckoned from. A partition that is read
  * from its beginning joins at INT64_MIN; what is known of a crash before time begins is told of
  * then. */
 static inline bool mark_is_possible(const struct mark *mark)
 {
+    if (mark->kind == MARK_SHED &&
+        (mark->value_ms < 0 || mark_shed_below(mark->value_ms) >= SEVERITY_COUNT))
+        return false;
     return ((mark->kind == MARK_JOIN || mark->kind == MARK_CRASH) && mark->value_ms == INT64_MIN) ||
            (mark->value_ms >= -TIME_MS_MAX && mark->value_ms <= TIME_MS_MAX);
 }

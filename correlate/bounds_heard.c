@@ -13,6 +13,8 @@
 #include <string.h>
 #include "base/text.h"
 #include "correlate/derived.h"
+#include "correlate/quota_tell.h"
+#include "correlate/shed.h"
 #include "correlate/text_buffer.h"
 
 enum {
@@ -39,28 +41,57 @@ static bool opens_for_one(const struct rule *rule)
 }
 
 /* Room for `found` is as large as the set. */
-static bool is_heard(const struct rule_set *rules, enum derived_gone what, const char *rule_id,
-                     uint32_t *found)
+static bool draft_is_heard(const struct rule_set *rules, const struct event_draft *draft,
+                           uint32_t *found)
 {
     _Alignas(8) char room[ROOM_BYTES];
-    struct event_draft draft = {
-        .severity = SEVERITY_WARNING, .state = EVENT_PROBLEM, .has_time = true};
-    struct event_view view = {.severity = SEVERITY_WARNING, .state = EVENT_PROBLEM};
-    struct text_buffer message;
+    struct event_view view = {.severity = (uint8_t)draft->severity, .state = EVENT_PROBLEM};
+    size_t bytes = event_text_bytes(draft), count;
     bool is_heard = false;
-    size_t bytes, count;
 
-    text_begin(&message);
-    derived_gone_message(&message, rule_id, what, 1, MINUTE_MS);
-    derived_draft_fill(&draft, rule_id, derived_gone_check(what), message.at);
-    bytes = event_text_bytes(&draft);
     assert(bytes <= sizeof(room));
-    view.text = event_text_pack(room, bytes, &draft, 0);
-    text_end(&message);
+    view.text = event_text_pack(room, bytes, draft, 0);
     count = rule_set_match(rules, &view, found, rule_set_count(rules));
     for (size_t i = 0; i < count && !is_heard; i++)
         is_heard = opens_for_one(rule_set_rule(rules, found[i]));
     return is_heard;
+}
+
+static bool is_heard(const struct rule_set *rules, enum derived_gone what, const char *rule_id,
+                     uint32_t *found)
+{
+    struct event_draft draft = {
+        .severity = SEVERITY_WARNING, .state = EVENT_PROBLEM, .has_time = true};
+    struct text_buffer message;
+
+    text_begin(&message);
+    derived_gone_message(&message, rule_id, what, 1, MINUTE_MS);
+    derived_draft_fill(&draft, rule_id, derived_gone_check(what), message.at);
+    bool heard = draft_is_heard(rules, &draft, found);
+    text_end(&message);
+    return heard;
+}
+
+bool limit_is_heard(const struct rule_set *rules, const char *check, const char *const *resources,
+                    size_t count)
+{
+    uint32_t *found = memory_alloc((rule_set_count(rules) + (size_t)1) * sizeof(*found));
+    bool heard = false;
+
+    for (size_t i = 0; i < count && !heard; i++) {
+        struct event_label label = {text_of("partition"), text_of("events/0")};
+        struct event_draft draft = {.labels = &label,
+                                    .label_count = strcmp(check, QUOTA_CHECK) == 0,
+                                    .severity = SEVERITY_MAJOR,
+                                    .state = EVENT_PROBLEM,
+                                    .has_time = true,
+                                    .has_value = true,
+                                    .value = 1};
+        derived_draft_fill(&draft, resources[i], check, "");
+        heard = draft_is_heard(rules, &draft, found);
+    }
+    free(found);
+    return heard;
 }
 
 /* The rule of this id; the count of rules where there is none. They are in the order of ids. */

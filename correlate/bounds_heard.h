@@ -1,6 +1,7 @@
 /*
  * bounds_heard.h - does any rule of a set take what is told when bounds are reached
- * (correlate/bounds_tell.h)? Otherwise nobody hears that rules count too few.
+ * (correlate/bounds_tell.h), or events left out (correlate/in_place.h)? Otherwise nobody hears that
+ * rules count too few.
  *
  * Thread: any.
  */
@@ -18,5 +19,10 @@ enum { BOUNDS_TOLD = 3, BOUNDS_ASKED_MAX = 50 };
  * `expect`, or on flapping alerts, opens for no such event and takes none. Enrich steps are not
  * looked at. Returns how many. */
 size_t bounds_unheard(const struct rule_set *rules, const char *unheard[BOUNDS_TOLD]);
+
+/* Whether a rule takes the self-alert `check` of one of these resources: tenants over their quota
+ * (QUOTA_CHECK), partitions that shed (SHED_CHECK). As above, but that all of them are asked of. */
+bool limit_is_heard(const struct rule_set *rules, const char *check, const char *const *resources,
+                    size_t count);
 
 #endif

@@ -60,6 +60,8 @@
 #include "correlate/quota_tell.h"
 #include "correlate/rejoin.h"
 #include "correlate/rules_version.h"
+#include "correlate/shed.h"
+#include "correlate/shed_look.h"
 #include "correlate/step_size.h"
 #include "correlate/touch.h"
 #include "ingest/decoder.h"
@@ -121,7 +123,7 @@ enum membership { PART_GONE, PART_MEMBER, PART_LEAVING };
 struct part_counts {
     uint64_t records, record_bytes, events, time_clamped, late, late_by_seal, capped, undated;
     uint64_t gaps, redelivered, rejected[REJECT_REASON_COUNT];
-    uint64_t told; /* events that tocsin made while it was read (quota_tell.h) */
+    uint64_t told; /* events that tocsin made while it was read (in_place.h) */
 };
 
 /* How a partition stood between two records: reading can begin there again. */
@@ -133,6 +135,7 @@ struct part_stand {
     uint64_t records, gaps, redelivered, rejected; /* of this membership */
     struct part_counts counts;
     struct quota_stand quota;
+    struct shed shed;
 };
 
 /* A record at which a process died, and whether a mark says so (crash.h). */
@@ -178,7 +181,12 @@ struct part {
         bool had_event, had_log_time;
         uint32_t events, time_clamped, late, late_by_seal, capped, undated, rejected, told;
     } before;
+    bool is_limited;     /* by either of the next two: what most partitions are asked */
     struct quota *quota; /* owned; NULL: nobody is limited */
+    struct shed shed;
+    struct shed shed_before; /* as it was before the record under work; while shed_is_on() alone */
+    struct shed_watch shed_watch;
+    char shed_why[SHED_WHY_BYTES]; /* of each event that is left out */
     struct part_counts counts;
     struct part_stand stand;              /* as it was asked for last; Y */
     VECTOR_OF(struct part_crash) crashes; /* records that are refused unread; steady for a member */
@@ -207,9 +215,12 @@ struct part {
     _Atomic uint64_t taken_ns; /* when records of it were last taken, monotonic; 0: never */
     _Atomic uint64_t records, gaps, redelivered, rejected; /* of this membership (L1) */
     _Atomic int64_t lag;
-    _Atomic int state;          /* enum feed_state */
-    _Atomic uint32_t quota_cut; /* tenants that are over their quota now */
-    _Atomic uint64_t pauses;    /* F7: memory is short, and others are behind */
+    _Atomic int state;                         /* enum feed_state */
+    _Atomic uint32_t quota_cut;                /* tenants that are over their quota now */
+    _Atomic uint8_t shed_below;                /* enum severity; 0: nothing is left out */
+    _Atomic int64_t behind_seen_ms;            /* at the last look of shed_look.h */
+    _Atomic uint64_t shed_events, shed_spells; /* of this membership */
+    _Atomic uint64_t pauses;                   /* F7: memory is short, and others are behind */
     _Atomic bool is_paused;
     struct clock_look clock;
     /* Written by the sequencer, membership by turns with the owner. */

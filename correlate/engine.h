@@ -118,6 +118,17 @@ struct engine_quota_word {
     uint32_t events, burst;
 };
 
+/* A partition begins or ceases to leave events out because it is behind, or leaves out others. */
+struct engine_shed_word {
+    const char *topic;
+    int32_t partition;
+    int64_t offset;      /* of the first record for which it holds */
+    int64_t behind_ms;   /* how far it is behind */
+    int64_t waiting;     /* records behind those that were taken; -1: not known */
+    enum severity below; /* events below it are left out; SEVERITY_OK: none any more */
+    uint64_t count;      /* that were left out so far */
+};
+
 /* What the engine reports; called by the thread that holds the incident role,
  * one call at a time, in the order of the incident log. */
 struct engine_listener {
@@ -163,13 +174,16 @@ struct engine_listener {
      * NULL: there is none. */
     void (*image)(void *self, const struct engine_image *image);
     /* A record was refused: for the quarantine log. `at` is the byte; of an event that is over its
-     * tenant's quota, REJECT_QUOTA, which event of the record. `payload` is borrowed. Called by
-     * ingest threads, several at once. May be NULL. */
+     * tenant's quota or shed, REJECT_QUOTA, which event of the record. `payload` is borrowed.
+     * Called by ingest threads, several at once. May be NULL. */
     void (*rejected)(void *self, const char *topic, int32_t partition, const struct record *record,
                      enum reject_reason reason, uint32_t at, const char *why);
     /* A tenant begins or ceases to be cut on a partition (semantics L7); not of what a run before
      * has told. Borrowed. As rejected(), which is called for each event that is refused. */
     void (*quota)(void *self, const struct engine_quota_word *word);
+    /* The mark of it was made right before. Borrowed. As rejected(), which is called for each event
+     * that is left out. */
+    void (*shed)(void *self, const struct engine_shed_word *word);
     /* Told of every decision (correlate/trace.h); the engine has one worker then. NULL: nobody
      * asks, and nothing is paid for it. */
     const struct engine_trace *trace;
@@ -203,6 +217,15 @@ struct quota_config {
     uint32_t tenants_max;               /* that are counted apart, besides those with a row */
     const struct quota_tenant *tenants; /* each name once */
     size_t tenant_count;
+};
+
+/* What is left out where reading falls behind, and when (correlate/shed.h, shed_look.h). It makes
+ * marks, and these alone show in results: so it may be another one in each run. */
+struct shed_config {
+    int64_t behind_ms; /* a partition that is further behind than this, [0: nothing is left out] */
+    int64_t for_ms;    /* for so long, at least 1000 */
+    int64_t until_ms;  /* until it is not further behind than this, which is less */
+    enum severity below;
 };
 
 /* How records are read, which ingest goes by (semantics T1, T2). Those of a run are in its
@@ -289,7 +312,8 @@ struct engine_config {
 
     const struct topic_config *topics; /* `topic` NULL is the row for all others */
     size_t topic_count;
-    struct quota_config quotas;       /* borrowed, as the rows above */
+    struct quota_config quotas; /* borrowed, as the rows above */
+    struct shed_config shedding;
     const char *const *sink_names;    /* ops are made for each of these */
     const uint8_t *sink_priority_max; /* enum priority: less urgent ones are not sent; NONE = all */
     size_t sink_count;
@@ -513,8 +537,13 @@ struct engine_part_counters {
     int64_t first_ms;  /* effective time of the first event; INT64_MAX: none yet */
     uint64_t records, gaps, redelivered, rejected;
     uint64_t pauses; /* times that it began not to be read because memory is short */
+    /* Events that were left out because it was behind, and times that this began; and how far it
+     * was behind when that was looked at last, live and where shedding is configured. */
+    uint64_t shed, shed_spells;
+    int64_t behind_ms;
     enum feed_state state;
     bool blind, is_paused; /* is_paused: it is not read now, because memory is short */
+    bool is_shedding;
 };
 size_t engine_part_counters(const struct engine *engine, struct engine_part_counters *out,
                             size_t max);

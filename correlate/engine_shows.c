@@ -331,6 +331,11 @@ size_t engine_part_counters(const struct engine *engine, struct engine_part_coun
             .redelivered = tally_get(&part->redelivered),
             .rejected = tally_get(&part->rejected),
             .pauses = tally_get(&part->pauses),
+            .shed = tally_get(&part->shed_events),
+            .shed_spells = tally_get(&part->shed_spells),
+            .behind_ms = atomic_load_explicit(&part->behind_seen_ms, memory_order_relaxed),
+            .is_shedding =
+                atomic_load_explicit(&part->shed_below, memory_order_relaxed) != SEVERITY_OK,
             .is_paused = atomic_load_explicit(&part->is_paused, memory_order_relaxed),
             .state = (enum feed_state)atomic_load_explicit(&part->state, memory_order_relaxed),
             .blind = atomic_load_explicit(&part->blind, memory_order_relaxed),

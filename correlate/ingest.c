@@ -15,6 +15,8 @@
 #include "base/text.h"
 #include "correlate/core.h"
 #include "correlate/crash.h"
+#include "correlate/in_place.h"
+#include "correlate/mark.h"
 #include "correlate/memory.h"
 #include "correlate/part.h"
 #include "correlate/seal.h"
@@ -35,22 +37,6 @@ struct timing {
 };
 
 /* --- marks ----------------------------------------------------------------------------- */
-
-/* False when the sequencer is behind with taking marks. */
-static bool mark_push(struct worker *worker, const struct mark *mark)
-{
-    struct mark_ring *ring = &worker->marks;
-    /* relaxed: own index. M, acquire end: slots below tail have been read. */
-    uint32_t head = atomic_load_explicit(&ring->head, memory_order_relaxed);
-    uint32_t tail = atomic_load_explicit(&ring->tail, memory_order_acquire);
-
-    if (head - tail == MARKS)
-        return false;
-    ring->at[head % MARKS] = *mark;
-    /* M, release end: the mark is complete. */
-    atomic_store_explicit(&ring->head, head + 1, memory_order_release);
-    return true;
-}
 
 static void passed_publish(const struct worker *worker, struct part *part)
 {
@@ -83,7 +69,8 @@ static void passed_publish(const struct worker *worker, struct part *part)
 /* That the partition's owner goes by. */
 static bool is_of_reading(const struct mark *mark)
 {
-    return mark->kind == MARK_SEAL || mark->kind == MARK_CAP || mark->kind == MARK_INPUT;
+    return mark->kind == MARK_SEAL || mark->kind == MARK_CAP || mark->kind == MARK_INPUT ||
+           mark->kind == MARK_SHED;
 }
 
 /* What was so before the record at which it joined it has brought along. */
@@ -106,6 +93,8 @@ static void marks_apply(struct worker *worker, struct part *part, int64_t offset
             break;
         if (mark->kind == MARK_INPUT)
             input_turn(worker, part, mark);
+        if (mark->kind == MARK_SHED)
+            shed_turn(part, mark->value_ms);
         if (mark->kind == MARK_SEAL && mark->value_ms > part->sealed)
             part->sealed = mark->value_ms;
         else if (mark->kind == MARK_CAP && mark->offset == offset)
@@ -113,8 +102,8 @@ static void marks_apply(struct worker *worker, struct part *part, int64_t offset
     }
 }
 
-/* Journaled seals that were made while the partition stood where it stands now. */
-static bool seals_recover(struct worker *worker, struct part *part)
+/* Journaled marks but caps that were made while the partition stood where it stands now. */
+static bool marks_recover(struct worker *worker, struct part *part)
 {
     const struct engine_config *config = &worker->engine->config;
     int64_t sealed = part->sealed;
@@ -129,6 +118,8 @@ static bool seals_recover(struct worker *worker, struct part *part)
         if (mark->kind == MARK_INPUT) {
             input_turn(worker, part, mark);
             has_turned = true;
+        } else if (mark->kind == MARK_SHED) {
+            shed_turn(part, mark->value_ms);
         } else if (mark->value_ms > part->sealed) {
             part->sealed = mark->value_ms;
         }
@@ -462,33 +453,47 @@ static bool act_run(struct worker *worker, struct part *part, const struct recor
     return true;
 }
 
-/* Where the tenant is limited: is the event to go on? What is told instead of it is in the bin. */
-static bool is_within_quota(struct worker *worker, struct part *part, const struct record *record,
-                            uint32_t sub, const struct decode_result *decoded, int64_t et,
-                            int64_t epoch)
+/* Before a record of a partition of which events may be left out. */
+static void limits_record(struct part *part)
 {
-    const struct quota_place place = {.record = record,
-                                      .sub = sub,
-                                      .et_ms = et,
-                                      .epoch = epoch,
-                                      .is_one_of_many = decoded->draft_count > 1};
+    if (part->quota != NULL)
+        quota_record(part->quota);
+    part->shed_before = part->shed;
+}
 
-    if (quota_admits(worker, part, &place, &decoded->drafts[sub]))
+/* Is the event to go on? What is told instead of it is in the bin. */
+static bool is_admitted(struct worker *worker, struct part *part, const struct record *record,
+                        uint32_t sub, const struct decode_result *decoded, int64_t et,
+                        int64_t epoch)
+{
+    const struct in_place place = {.record = record,
+                                   .sub = sub,
+                                   .et_ms = et,
+                                   .epoch = epoch,
+                                   .is_one_of_many = decoded->draft_count > 1};
+
+    if ((!shed_is_on(&part->shed) || shed_admits(worker, part, &place, &decoded->drafts[sub])) &&
+        (part->quota == NULL || quota_admits(worker, part, &place, &decoded->drafts[sub])))
         return true;
     bin_note(worker, part, epoch, record->offset);
     return false;
 }
 
-/* Behind the last event of a record: is somebody cut no longer? */
-static void quota_look(struct worker *worker, struct part *part, const struct record *record,
-                       int64_t et)
+/* Behind the last event of a record: what has come to its end? */
+static void limits_look(struct worker *worker, struct part *part, const struct record *record,
+                        int64_t et)
 {
-    const struct quota_place place = {
+    const struct in_place place = {
         .record = record, .et_ms = et, .epoch = epoch_of(worker, et), .is_one_of_many = false};
 
-    if (et < part->quota->quiet_due_ms)
+    bool is_quiet = part->quota != NULL && et >= part->quota->quiet_due_ms;
+    bool is_over = shed_is_over(&part->shed);
+    if (!is_quiet && !is_over)
         return;
-    quota_look_quiet(worker, part, &place);
+    if (is_quiet)
+        quota_look_quiet(worker, part, &place);
+    if (is_over)
+        shed_tell_end(worker, part, &place);
     bin_note(worker, part, place.epoch, record->offset);
 }
 
@@ -521,8 +526,8 @@ static bool record_run(struct worker *worker, struct part *part, const struct re
             return true;
         }
         record_begin(part);
-        if (part->quota != NULL)
-            quota_record(part->quota);
+        if (part->is_limited)
+            limits_record(part);
     }
     if (record->act != NULL && !crash_is_at(part, record->offset))
         return act_run(worker, part, record);
@@ -560,8 +565,7 @@ static bool record_run(struct worker *worker, struct part *part, const struct re
             if (!is_in_reach(worker, part, sub, kt, &t, epoch))
                 return false;
             et = t.et;
-            if (part->quota != NULL &&
-                !is_within_quota(worker, part, record, sub, decoded, t.et, epoch))
+            if (part->is_limited && !is_admitted(worker, part, record, sub, decoded, t.et, epoch))
                 continue;
             if (epoch >= part->again_epoch)
                 bin_event(worker, part, record, sub, draft, kt, t.et, epoch, t.flags);
@@ -569,8 +573,8 @@ static bool record_run(struct worker *worker, struct part *part, const struct re
             if (decoded->draft_count > 1) /* else nothing is held behind it */
                 record_note(part, t.flags);
         }
-        if (part->quota != NULL && et != INT64_MIN)
-            quota_look(worker, part, record, et);
+        if (part->is_limited && et != INT64_MIN)
+            limits_look(worker, part, record, et);
     }
     part->held = false;
     record_pass(worker, part, record);
@@ -662,6 +666,13 @@ static void record_prefetch(const struct record *record)
         __builtin_prefetch(record->payload + at);
 }
 
+/* Behind a take: is the partition too far behind, or no more? */
+static inline void shed_look_take(struct worker *worker, struct part *part, uint64_t now_ns)
+{
+    if (worker->engine->config.shedding.behind_ms > 0 || part->shed.below != SEVERITY_OK)
+        shed_look(worker, part, now_ns);
+}
+
 /* Reads one feed: at most one take; asks for proof and lag if `look` says so. True if anything
  * moved. */
 static bool part_poll(struct worker *worker, struct part *part, uint64_t now_ns, bool look)
@@ -675,7 +686,7 @@ static bool part_poll(struct worker *worker, struct part *part, uint64_t now_ns,
     if (part->batch_at == part->batch_count) {
         bool stopped = atomic_load_explicit(&engine->stop_input, memory_order_relaxed) ||
                        atomic_load_explicit(&engine->paused, memory_order_relaxed);
-        moved = seals_recover(worker, part);
+        moved = marks_recover(worker, part);
         moved = seal_apply(worker, part) || moved;
         /* The state first: FEED_FINISHED seen before an empty take is final. */
         enum feed_state state = state_look(part);
@@ -694,14 +705,17 @@ static bool part_poll(struct worker *worker, struct part *part, uint64_t now_ns,
             }
             if (look && engine->config.seal_ms > 0 && ops->end_proof(part->feed, &proof))
                 atomic_store_explicit(&part->proof_ns, proof, memory_order_relaxed);
-            if (look)
+            if (look) {
                 lag_look(part);
+                shed_look_take(worker, part, now_ns);
+            }
             return moved;
         }
         clock_look_take(engine, part, now_ns);
         /* relaxed: a bit old is fine, as it is for M. */
         atomic_store_explicit(&part->taken_ns, now_ns, memory_order_relaxed);
         worker->taken_ms = engine_clock_ms(engine);
+        shed_look_take(worker, part, now_ns);
     }
     while (part->batch_at < part->batch_count) {
         if (part->batch_at + 1 < part->batch_count)
@@ -787,7 +801,9 @@ static void stand_take(struct part *part)
                                  .redelivered = tally_get(&part->redelivered),
                                  .rejected = tally_get(&part->rejected),
                                  .counts = part->counts,
-                                 .quota = quota};
+                                 .quota = quota,
+                                 .shed = part->held && shed_is_on(&part->shed) ? part->shed_before
+                                                                               : part->shed};
     if (!part->held)
         return;
     stand->max_c = part->before.max_c;

@@ -14,6 +14,21 @@ void mark_tell(struct engine *engine, const struct mark *mark)
         engine->listener.mark(engine->listener.self, &told);
 }
 
+bool mark_push(struct worker *worker, const struct mark *mark)
+{
+    struct mark_ring *ring = &worker->marks;
+    /* relaxed: own index. M, acquire end: slots below tail have been read. */
+    uint32_t head = atomic_load_explicit(&ring->head, memory_order_relaxed);
+    uint32_t tail = atomic_load_explicit(&ring->tail, memory_order_acquire);
+
+    if (head - tail == MARKS)
+        return false;
+    ring->at[head % MARKS] = *mark;
+    /* M, release end: the mark is complete. */
+    atomic_store_explicit(&ring->head, head + 1, memory_order_release);
+    return true;
+}
+
 void marks_drain(struct engine *engine)
 {
     for (unsigned w = 0; w < engine->worker_count; w++) {

@@ -8,6 +8,7 @@
 #include "base/host.h"
 #include "correlate/blind.h"
 #include "correlate/crash.h"
+#include "correlate/in_place.h"
 #include "correlate/mark.h"
 #include "correlate/recovery.h"
 #include "ingest/intake_source.h"
@@ -89,6 +90,7 @@ static void part_read_as(const struct engine *engine, struct part *part,
     quota_set(&part->quota, inputs != NULL ? &inputs->quotas : &engine->config.quotas,
               engine->config.seed);
     quota_cut_note(part);
+    in_place_note_limits(part); /* shedding, too: what an image knows of it is there by now */
     if (inputs == NULL)
         return;
     part->past_ms = inputs->past_ms;
@@ -312,7 +314,14 @@ static void part_join(struct engine *engine, struct feed *feed)
         part->next_offset = feed->start_offset;
         quota_destroy(part->quota); /* of its life before */
         part->quota = NULL;
+        part->shed = (struct shed){.below = SEVERITY_OK};
     }
+    part->shed_watch = (struct shed_watch){.is_turning = false};
+    /* relaxed: published by the release of `membership` below. */
+    atomic_store_explicit(&part->shed_below, part->shed.below, memory_order_relaxed);
+    atomic_store_explicit(&part->behind_seen_ms, 0, memory_order_relaxed);
+    atomic_store_explicit(&part->shed_events, 0, memory_order_relaxed);
+    atomic_store_explicit(&part->shed_spells, 0, memory_order_relaxed);
     part->first_offset = part->next_offset;
     part_read_first(engine, part);
     /* G is the largest L of what is read, by now or from a mark on; topics that are only configured

@@ -45,6 +45,7 @@ static void stand_put(struct image_out *out, const struct part *part)
     image_put_i64(out, atomic_load_explicit(&part->start_offset, memory_order_relaxed));
     image_put_i64(out, atomic_load_explicit(&part->first_ms, memory_order_relaxed));
     quota_save(&stand->quota, out);
+    shed_save(&stand->shed, out);
 }
 
 void parts_save(const struct engine *engine, struct image_out *out)
@@ -115,6 +116,8 @@ static void stand_take(struct image_in *in, struct part *part)
     atomic_store_explicit(&part->low_offset, part->next_offset, memory_order_relaxed);
     if (in->version >= 6)
         quota_load(&part->quota, in);
+    if (in->version >= 7)
+        shed_load(part, in);
 }
 
 /* What was counted while it was read is somebody's again. */

@@ -5,18 +5,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "base/hash.h"
 #include "base/text.h"
 #include "correlate/derived.h"
+#include "correlate/in_place.h"
 #include "correlate/quota.h"
 
-enum {
-    RESOURCE_BYTES = 300,
-    SUB_BEHIND = RECORD_EVENTS_MAX, /* of what stands behind the last event of a record, */
-    QUIET_MAX = 64,                 /* and how much does; the rest behind the next */
-};
+enum { RESOURCE_BYTES = 300 };
 
-#define CHECK "tenant-over-quota"
+#define CHECK QUOTA_CHECK
 
 /* --- what is shown ---------------------------------------------------------------------------- */
 
@@ -107,35 +103,7 @@ static void message_make(struct text_buffer *to, const struct quota_bucket *buck
     text_put_string(to, ": what is beyond it is refused, but for clears");
 }
 
-/* As an event of the partition itself, and made by tocsin. */
-static void alert_bin(struct worker *worker, struct part *part, const struct quota_place *place,
-                      const struct event_draft *draft)
-{
-    struct engine *engine = worker->engine;
-    struct bin_slot *slot = bins_claim(&worker->bins, place->epoch);
-    size_t bytes = event_text_bytes(draft);
-    void *room = bins_text(&worker->bins, slot, bytes);
-    struct event_text *text = event_text_pack(room, bytes, draft, place->et_ms);
-    text->is_self_alert = true;
-    struct id128 fingerprint = event_fingerprint(text, engine->config.seed);
-    uint8_t lane = (uint8_t)(fingerprint.hi >> 56);
-
-    *bins_event(&worker->bins, slot, lane_owner(engine, lane)) = (struct event){
-        .fingerprint = fingerprint,
-        .attr_hash = event_attr_hash(text, draft->severity, draft->state, engine->config.seed),
-        .et_ms = place->et_ms,
-        .ts_ms = place->et_ms,
-        .offset = place->record->offset,
-        .text = text,
-        .part = part->id,
-        .sub = (uint16_t)place->sub,
-        .lane = lane,
-        .severity = draft->severity,
-        .state = draft->state,
-        .flags = EVENT_DERIVED};
-}
-
-static void alert_put(struct worker *worker, struct part *part, const struct quota_place *place,
+static void alert_put(struct worker *worker, struct part *part, const struct in_place *place,
                       const struct quota_bucket *bucket)
 {
     char of[RESOURCE_BYTES], key[RESOURCE_BYTES + sizeof(CHECK) + QUOTA_NAME_BYTES + 2];
@@ -145,8 +113,6 @@ static void alert_put(struct worker *worker, struct part *part, const struct quo
                                 .label_count = 1,
                                 .severity = SEVERITY_MAJOR,
                                 .state = bucket->is_cut ? EVENT_PROBLEM : EVENT_CLEAR,
-                                .has_time = true,
-                                .time_ms = place->et_ms,
                                 .has_value = true,
                                 .value = (double)bucket->refused};
 
@@ -157,17 +123,12 @@ static void alert_put(struct worker *worker, struct part *part, const struct quo
     message_make(&message, bucket, quota_limit(part->quota, bucket), of);
     derived_draft_fill(&draft, bucket->name, CHECK, message.at);
     draft.field[FIELD_DEDUP_KEY] = text_of(key);
-    if (place->epoch >= part->again_epoch)
-        alert_bin(worker, part, place, &draft);
+    in_place_put(worker, part, place, &draft);
     text_end(&message);
-    part->counts.told++;
-    part->before.told++;
-    tally_add(&worker->tally.derived, 1);
-    tally_add(&worker->tally.binned, 1);
 }
 
 static void listener_tell(const struct worker *worker, const struct part *part,
-                          const struct quota_place *place, const struct quota_bucket *bucket)
+                          const struct in_place *place, const struct quota_bucket *bucket)
 {
     const struct engine_listener *listener = &worker->engine->listener;
     const struct quota_tenant limit = quota_limit(part->quota, bucket);
@@ -187,26 +148,18 @@ static void listener_tell(const struct worker *worker, const struct part *part,
 
 /* --- an event --------------------------------------------------------------------------------- */
 
-static void refused_count(struct worker *worker, struct part *part, const struct quota_place *place,
+static void refused_count(struct worker *worker, struct part *part, const struct in_place *place,
                           struct quota_bucket *bucket)
 {
-    const struct engine_listener *listener = &worker->engine->listener;
     struct quota_rows *rows = &worker->engine->quota_rows;
 
-    tally_add(&worker->tally.rejected[REJECT_QUOTA], 1);
-    tally_add(&worker->tally.events, 1);
-    tally_add(&part->rejected, 1);
-    part->counts.rejected[REJECT_QUOTA]++;
-    part->before.rejected++;
     if (bucket->row == 0)
         bucket->row = row_of(rows, bucket->name);
     atomic_fetch_add_explicit(&rows->row[bucket->row].refused, 1, memory_order_relaxed);
-    if (listener->rejected != NULL)
-        listener->rejected(listener->self, part->name, part->number, place->record, REJECT_QUOTA,
-                           place->sub, "its tenant sends more than its quota");
+    in_place_reject(worker, part, place, "its tenant sends more than its quota");
 }
 
-bool quota_admits(struct worker *worker, struct part *part, const struct quota_place *place,
+bool quota_admits(struct worker *worker, struct part *part, const struct in_place *place,
                   const struct event_draft *draft)
 {
     struct quota_bucket *bucket = NULL;
@@ -229,14 +182,14 @@ bool quota_admits(struct worker *worker, struct part *part, const struct quota_p
     return false;
 }
 
-void quota_look_quiet(struct worker *worker, struct part *part, const struct quota_place *place)
+void quota_look_quiet(struct worker *worker, struct part *part, const struct in_place *place)
 {
-    struct quota_place behind = *place;
+    struct in_place behind = *place;
     const struct quota_bucket *bucket;
 
-    for (uint32_t i = 0; i < QUIET_MAX && (bucket = quota_quiet(part->quota, place->et_ms)) != NULL;
-         i++) {
-        behind.sub = SUB_BEHIND + i;
+    for (uint32_t i = 0;
+         i < IN_PLACE_QUOTAS && (bucket = quota_quiet(part->quota, place->et_ms)) != NULL; i++) {
+        behind.sub = IN_PLACE_QUOTA + i;
         alert_put(worker, part, &behind, bucket);
         listener_tell(worker, part, &behind, bucket);
     }

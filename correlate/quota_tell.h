@@ -2,10 +2,8 @@
  * quota_tell.h - what becomes of an event over its tenant's quota: it is counted, and what an
  * operator has to know enters as an event of tenant @tocsin.
  *
- * That event takes the place of the refused one in its partition: it has its position and its time,
- * so it comes where a replay finds it as well, and an image, a held record or a partition that
- * leaves need nothing of their own for it. The clear of one that ceased to be cut stands behind the
- * event that shows it.
+ * That event takes the place of the refused one (in_place.h). The clear of one that ceased to be
+ * cut stands behind the event that shows it.
  *
  * Thread: the partition's owner; quota_rows_see(): any.
  */
@@ -18,9 +16,11 @@
 #include <stdint.h>
 #include "correlate/engine.h"
 
+#define QUOTA_CHECK "tenant-over-quota" /* of the self-alert */
+
 struct event_draft;
+struct in_place;
 struct part;
-struct record;
 struct worker;
 
 /* Of an engine. Row 0 is of all that found none free. A row is there for good: who has found its
@@ -38,20 +38,12 @@ struct quota_rows {
 void quota_rows_init(struct quota_rows *rows);
 void quota_rows_release(struct quota_rows *rows);
 
-/* Where an event stands. */
-struct quota_place {
-    const struct record *record;
-    uint32_t sub;
-    int64_t et_ms, epoch;
-    bool is_one_of_many; /* its record holds others */
-};
-
 /* Whether the event goes on. False: it is refused and counted, and so is what was told of it. */
-bool quota_admits(struct worker *worker, struct part *part, const struct quota_place *place,
+bool quota_admits(struct worker *worker, struct part *part, const struct in_place *place,
                   const struct event_draft *draft);
 
 /* Behind the last event of the record that stands at `place`: who is cut no longer. */
-void quota_look_quiet(struct worker *worker, struct part *part, const struct quota_place *place);
+void quota_look_quiet(struct worker *worker, struct part *part, const struct in_place *place);
 
 /* The partition is read by other quotas, or by nobody any more: how many it cuts now. */
 void quota_cut_note(struct part *part);

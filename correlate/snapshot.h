@@ -30,9 +30,10 @@
  * next event, and no spell is known in which nobody could push; and until a lane
  *      could be taken at several moments: each is one stretch
  *   5  until tenants had quotas: nobody was counted, and nobody is cut
+ *   6  until a partition that is behind could shed: none does
  */
 enum {
-    SNAPSHOT_VERSION = 6,
+    SNAPSHOT_VERSION = 7,
     SNAPSHOT_VERSION_OLDEST = 3,
 };
 

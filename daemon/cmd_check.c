@@ -14,6 +14,7 @@
 #include "base/text.h"
 #include "correlate/bounds_heard.h"
 #include "daemon/admin_client.h"
+#include "daemon/check_limits.h"
 #include "daemon/check_notes.h"
 #include "daemon/check_start.h"
 #include "daemon/commands.h"
@@ -386,6 +387,7 @@ static void print_text(const struct config *config, const struct rule_set *rules
     print_silent(rules);
     check_notes(rules, host_wall_ms(), has_reach(rules), print_note, NULL);
     print_unheard(rules);
+    check_limits(config, rules, print_note, NULL);
     if (rule_set_count(rules) == 0)
         printf("note: there are no rules, so no incident would be opened\n");
     if (config->sinks.count == 0)
@@ -430,6 +432,7 @@ static int print_json(const struct loaded *loaded)
     json_object_set_new(root, "enrich_drops_clears", json_drops_clears(rule_set_enrich(rules)));
     json_object_set_new(root, "mutes", json_mutes(rules));
     check_notes(rules, host_wall_ms(), has_reach(rules), add_note, notes);
+    check_limits(config, rules, add_note, notes);
     json_object_set_new(root, "notes", notes); /* stolen */
     json_object_set_new(root, "mutes_looked_at", json_boolean(has_reach(rules)));
     json_object_set_new(

@@ -128,6 +128,28 @@ static void check_tokens(struct config_reader *reader)
     }
 }
 
+/* A moment of delay is no overload, and what ends shedding has to be out of the reach of what
+ * begins it. */
+static void check_shedding(struct config_reader *reader, const struct script *script)
+{
+    const struct config *config = reader->config;
+    char a[UNIT_TEXT_BYTES], b[UNIT_TEXT_BYTES];
+
+    if (config->shedding.behind_ms > 0 && config->shedding.behind_ms < 1000)
+        diagnose(reader->diag, place_of(reader, script, "shedding.behind"),
+                 "shedding.behind: %s is too small: at least 1s, or 0s to leave nothing out",
+                 unit_format_duration(config->shedding.behind_ms, a));
+    else if (config->shedding.until_ms > 0 && config->shedding.behind_ms == 0)
+        diagnose(reader->diag, place_of(reader, script, "shedding.until"),
+                 "shedding.until: without shedding.behind nothing is left out that could end");
+    else if (config->shedding.until_ms > 0 &&
+             config->shedding.until_ms >= config->shedding.behind_ms)
+        diagnose(reader->diag, place_of(reader, script, "shedding.until"),
+                 "shedding.until: %s must be less than shedding.behind, %s",
+                 unit_format_duration(config->shedding.until_ms, a),
+                 unit_format_duration(config->shedding.behind_ms, b));
+}
+
 static void check_together(struct config_reader *reader, const struct script *script)
 {
     const struct config *config = reader->config;
@@ -165,6 +187,7 @@ static void check_together(struct config_reader *reader, const struct script *sc
          strcmp(config->marks.path, config->quarantine.path) == 0))
         diagnose(reader->diag, place_of(reader, script, "marks.path"),
                  "marks.path: is the file of incident_log.path or quarantine.path already");
+    check_shedding(reader, script);
     check_shared(reader, script);
     check_zone(reader, script);
     check_tokens(reader);
@@ -602,6 +625,17 @@ static bool fill_quotas(struct config *config, struct quota_config *to)
     return true;
 }
 
+static void fill_shedding(const struct config *config, struct shed_config *to)
+{
+    *to = (struct shed_config){
+        .behind_ms = config->shedding.behind_ms,
+        .for_ms = config->shedding.for_ms,
+        .until_ms = config->shedding.until_ms > 0 ? config->shedding.until_ms
+                                                  : config->shedding.behind_ms / 2,
+        .below = (enum severity)(config->shedding.below + SEVERITY_DEBUG),
+    };
+}
+
 int config_fill_engine(struct config *config, struct engine_config *engine)
 {
     size_t topic_count = config->input.topics.count, sink_count = config->sinks.count;
@@ -630,6 +664,7 @@ int config_fill_engine(struct config *config, struct engine_config *engine)
         names[i] = config->sinks.item[i].name;
         priorities[i] = (uint8_t)config->sinks.item[i].priority;
     }
+    fill_shedding(config, &engine->shedding);
     if (config->engine.workers > 0)
         engine->workers = (unsigned)config->engine.workers;
     engine->epoch_ms = (unsigned)config->engine.epoch_ms;

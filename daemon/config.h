@@ -118,6 +118,10 @@ struct config {
             size_t count;
         } tenants;
     } quotas;
+    struct {
+        int64_t behind_ms, for_ms, until_ms; /* 0: off; and half of the first */
+        int64_t below;                       /* enum severity but 1 */
+    } shedding;
     struct config_texts rules; /* paths, ready to be opened */
     struct config_sinks {
         struct config_sink *item;

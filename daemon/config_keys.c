@@ -109,6 +109,23 @@ static const struct config_key keys[] = {
     {"quotas.tenants[].burst", CONFIG_COUNT, QUOTA(burst), "0", "As `quotas.burst`.", 0, 1000000000,
      NULL, false},
 
+    {"shedding.behind", CONFIG_DURATION, AT(shedding.behind_ms), "0s",
+     "How far reading of a partition may fall behind the clock while more records wait; one that "
+     "is "
+     "further behind for all of `shedding.for` leaves events out, but for clears, and rejects them "
+     "as over a quota. At least 1s. 0s: nothing is ever left out.",
+     0, 0, NULL, false},
+    {"shedding.below", CONFIG_CHOICE, AT(shedding.below), "warning",
+     "Events of severities below this are left out then.", 0, 0,
+     "debug info warning minor major critical", false},
+    {"shedding.for", CONFIG_DURATION, AT(shedding.for_ms), "30s",
+     "How long it has to be so far behind without a break.", 1000, 86400000, NULL, false},
+    {"shedding.until", CONFIG_DURATION, AT(shedding.until_ms), "0s",
+     "It is read in full again when it has been no further behind than this for a second; less "
+     "than "
+     "`shedding.behind`. 0s: half of that.",
+     0, 0, NULL, false},
+
     {"memory.budget", CONFIG_SIZE, AT(memory.budget), "0",
      "Memory that the daemon may take, at least 128MiB; 0: 3/4 of the limit of its cgroup, or of "
      "what the machine has. At 90 % of it partitions that are ahead of others wait, and sinks are "

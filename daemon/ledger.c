@@ -162,6 +162,12 @@ void ledger_print_text(const struct ledger *ledger, FILE *to)
                 i == 0 ? "partitions" : "", part->topic, part->partition, part->start_offset,
                 part->read_offset, part->records, part->rejected, part->gaps);
     }
+    for (size_t i = 0, shown = 0; i < ledger->part_count; i++)
+        if (ledger->parts[i].shed > 0)
+            fprintf(to, "%-10s %s/%" PRId32 " shed %" PRIu64 " spells %" PRIu64 "\n",
+                    shown++ == 0 ? "shedding" : "", ledger->parts[i].topic,
+                    ledger->parts[i].partition, ledger->parts[i].shed,
+                    ledger->parts[i].shed_spells);
     for (size_t i = 0; i < ledger->quota_count; i++)
         fprintf(to, "%-10s %s rejected_quota %" PRIu64 "\n", i == 0 ? "tenants" : "",
                 ledger->quotas[i].tenant, ledger->quotas[i].refused);
@@ -193,12 +199,14 @@ bool ledger_print_json(const struct ledger *ledger, FILE *to)
     }
     for (size_t i = 0; i < ledger->part_count; i++) {
         const struct engine_part_counters *part = &ledger->parts[i];
-        json_array_append_new(
-            parts,
+        json_t *row =
             json_pack("{s:s,s:i,s:I,s:I,s:I,s:I,s:I}", "topic", part->topic, "partition",
                       (int)part->partition, "start", (json_int_t)part->start_offset, "read",
                       (json_int_t)part->read_offset, "records", (json_int_t)part->records,
-                      "rejected", (json_int_t)part->rejected, "gaps", (json_int_t)part->gaps));
+                      "rejected", (json_int_t)part->rejected, "gaps", (json_int_t)part->gaps);
+        if (part->shed > 0)
+            json_object_set_new(row, "shed", json_integer((json_int_t)part->shed));
+        json_array_append_new(parts, row); /* stolen */
     }
     json_object_set_new(root, "partitions", parts); /* stolen */
     if (ledger->quota_count > 0)

@@ -231,7 +231,7 @@ static void take(struct reader *reader, struct mark mark, const char *topic, int
     }
     if (mark.kind != MARK_SEAL && mark.kind != MARK_CAP && mark.kind != MARK_BLIND_BEGIN &&
         mark.kind != MARK_BLIND_END && mark.kind != MARK_CRASH && mark.kind != MARK_INPUT &&
-        mark.kind != MARK_AWAY_BEGIN && mark.kind != MARK_AWAY_END)
+        mark.kind != MARK_SHED && mark.kind != MARK_AWAY_BEGIN && mark.kind != MARK_AWAY_END)
         return;
     if (mark.kind == MARK_INPUT && part == reader->part_count)
         return; /* nothing is read by it */
@@ -277,7 +277,12 @@ static int read_line(const char *at, size_t bytes, struct reader *reader, struct
     rc = mark.kind == MARK_SWITCH || mark.kind == MARK_LEAVE || mark_is_possible(&mark) ? 0
                                                                                         : -EINVAL;
     if (rc != 0)
-        error_set(err, "the value %lld of this mark is no time", (long long)mark.value_ms);
+        error_set(err,
+                  mark.kind == MARK_SHED
+                      ? "the value %lld of this mark is none of shedding: eight times how many ms "
+                        "the partition was behind, and the number of a severity"
+                      : "the value %lld of this mark is no time",
+                  (long long)mark.value_ms);
     else
         take(reader, mark, topic, json_integer_value(partition));
 out:

@@ -88,8 +88,8 @@ static const struct metric rows[] = {
     {"tocsin_events_derived_total", COUNTER, E(derived), "Events that tocsin made itself."},
     {"tocsin_events_rejected_total", COUNTER, REASON, U64,
      offsetof(struct engine_counters, rejected),
-     "Records refused, by reason; the quarantine log has them. Events over a quota, reason quota, "
-     "which it has not."},
+     "Records refused, by reason; the quarantine log has them. Events over a quota or shed, reason "
+     "quota, which it has not."},
     {"tocsin_quota_rejected_total", COUNTER, T(refused),
      "Events over the quota of this tenant, of what was read since the start."},
     {"tocsin_quota_tenants_cut", GAUGE, E(quota_cut),
@@ -250,6 +250,14 @@ static const struct metric rows[] = {
     {"tocsin_partition_low_offset", GAUGE, P(I64, low_offset), "First record in no closed epoch."},
     {"tocsin_partition_passed_seconds", GAUGE, P(MILLISECONDS, passed_ms),
      "Event time before which everything of this partition has come, since 1970."},
+    {"tocsin_partition_behind_seconds", GAUGE, P(MILLISECONDS, behind_ms),
+     "How far its reading is behind the clock while records wait, by which shedding goes; 0 where "
+     "shedding.behind is not set."},
+    {"tocsin_partition_shedding", GAUGE, P(BOOL, is_shedding),
+     "1 while events of it are left out because it is behind."},
+    {"tocsin_partition_shed_total", COUNTER, P(U64, shed),
+     "Events of it that were left out for that, of what was read since the start."},
+    {"tocsin_partition_shed_spells_total", COUNTER, P(U64, shed_spells), "Times that this began."},
     {"tocsin_partition_blind", GAUGE, P(BOOL, blind), "1 while the partition cannot be read."},
     {"tocsin_partition_state", GAUGE, P(I64, state),
      "0 live, 1 finished, 2 unreadable, 3 stopped until a person acts."},

@@ -245,6 +245,21 @@ static void on_quota(void *self, const struct engine_quota_word *word)
                   log_number("rejected", (int64_t)word->refused));
 }
 
+static void on_shed(void *self, const struct engine_shed_word *word)
+{
+    const bool sheds = word->below != SEVERITY_OK;
+    (void)self;
+
+    log_event(sheds ? LOG_WARNING : LOG_INFO, sheds ? "shedding_begins" : "shedding_ends",
+              log_text("topic", word->topic), log_number("partition", word->partition),
+              log_number("offset", word->offset), log_number("behind_ms", word->behind_ms),
+              log_number("waiting", word->waiting), log_number("shed", (int64_t)word->count),
+              log_text("below", sheds ? severity_name(word->below) : "-"),
+              log_text("next", sheds ? "events of severities below this are left out and counted, "
+                                       "but for clears"
+                                     : "all events of the partition count again"));
+}
+
 struct engine_listener service_listener(struct service *service)
 {
     struct engine_listener listener = {.self = service,
@@ -252,7 +267,8 @@ struct engine_listener service_listener(struct service *service)
                                        .op = on_op,
                                        .switched = on_switched,
                                        .rejected = on_rejected,
-                                       .quota = on_quota};
+                                       .quota = on_quota,
+                                       .shed = on_shed};
 
     if (service->marks != NULL || service->durable != NULL)
         listener.mark = on_mark;

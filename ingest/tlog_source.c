@@ -229,7 +229,7 @@ static int read_mark(struct tlog_source *self, struct tlog_feed *feed, const jso
     const json_t *offset = json_object_get(line, "offset"), *value = json_object_get(line, "value");
     static const enum mark_kind kinds[] = {MARK_SEAL,      MARK_CAP,   MARK_BLIND_BEGIN,
                                            MARK_BLIND_END, MARK_BEGIN, MARK_AWAY_BEGIN,
-                                           MARK_AWAY_END};
+                                           MARK_AWAY_END,  MARK_SHED};
     const size_t kind_count = sizeof(kinds) / sizeof(kinds[0]);
     struct tlog_mark *pending;
     size_t k = 0;
@@ -239,7 +239,7 @@ static int read_mark(struct tlog_source *self, struct tlog_feed *feed, const jso
     if (kind == NULL || k == kind_count) {
         error_set(err,
                   "mark must be \"seal\", \"cap\", \"blind-begin\", \"blind-end\", \"away-begin\", "
-                  "\"away-end\" or \"begin\"");
+                  "\"away-end\", \"shed\" or \"begin\"");
         return -EINVAL;
     }
     if (!json_is_integer(offset) || !json_is_integer(value)) {
@@ -256,7 +256,12 @@ static int read_mark(struct tlog_source *self, struct tlog_feed *feed, const jso
         {kinds[k], 0, json_integer_value(offset), json_integer_value(value)}, feed};
     if (mark_is_possible(&self->pending[self->mark_count - 1].mark))
         return 0;
-    error_set(err, "the value %lld of this mark is no time", (long long)json_integer_value(value));
+    error_set(err,
+              kinds[k] == MARK_SHED
+                  ? "the value %lld of this mark is none of shedding: eight times how many ms the "
+                    "partition was behind, and the number of a severity"
+                  : "the value %lld of this mark is no time",
+              (long long)json_integer_value(value));
     return -EINVAL;
 }
 

@@ -62,6 +62,7 @@ struct bench_feed {
     enum feed_state state;
     bool answers;      /* fetches are answered: the end is proven at any time */
     uint64_t proof_ns; /* else: the one proof that there is; 0 for none */
+    int64_t waiting;   /* records that the log has behind those that were put */
     size_t polls;
     bool dropped;
     bool is_ahead; /* of the clock by more than F: settles before the clock moves */
@@ -98,6 +99,7 @@ struct bench {
     struct rule_set *(*rules_before)(void *bench, size_t index, struct engine_terms *terms);
     void (*on_image)(void *bench, const struct engine_image *image);
     void (*on_quota)(void *bench, const struct engine_quota_word *word);
+    void (*on_shed)(void *bench, const struct engine_shed_word *word);
     const struct bench_image *image; /* NULL: it begins from nothing */
     bool refuses;                    /* every third op, as a full outbox does */
     _Atomic bool is_over; /* whoever waits for the end by the clock has it go on meanwhile */
@@ -195,7 +197,7 @@ static inline int64_t bench_lag(struct feed *feed)
     struct bench_feed *self = (struct bench_feed *)feed;
 
     pthread_mutex_lock(&self->lock);
-    int64_t lag = (int64_t)(self->count - self->taken);
+    int64_t lag = (int64_t)(self->count - self->taken) + self->waiting;
     pthread_mutex_unlock(&self->lock);
     return lag;
 }
@@ -546,6 +548,7 @@ static inline void bench_start(struct bench *bench)
                                        .rules_before = bench->rules_before,
                                        .image = bench->on_image,
                                        .quota = bench->on_quota,
+                                       .shed = bench->on_shed,
                                        .trace = bench->trace};
     static uint64_t runs;
 
@@ -769,6 +772,16 @@ static inline void bench_see(struct bench_feed *feed)
     bench_state_set(feed, FEED_LIVE);
     bench_answers_set(feed, true);
     bench_settle(feed->bench);
+}
+
+/* How many records the log has behind what was put: while there are any, it has not been read to
+ * its end, and nothing proves that. */
+static inline void bench_wait_behind(struct bench_feed *feed, int64_t waiting)
+{
+    bench_answers_set(feed, waiting == 0);
+    pthread_mutex_lock(&feed->lock);
+    feed->waiting = waiting;
+    pthread_mutex_unlock(&feed->lock);
 }
 
 /* One answered fetch, now, that found the feed at its end. */

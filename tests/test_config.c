@@ -124,6 +124,7 @@ static void a_full_file_reaches_the_engine_and_the_outbox(void **state)
               "  tenants:\n"
               "    - {tenant: acme, events: 2000, burst: 3000}\n"
               "    - {tenant: own, events: 0}\n"
+              "shedding: {behind: 5m, below: minor, for: 45s}\n"
               "rules: [mine.yaml, /etc/more/]\n"
               "sinks:\n"
               "  - {name: hook, type: webhook, priority: P2,\n"
@@ -156,6 +157,10 @@ static void a_full_file_reaches_the_engine_and_the_outbox(void **state)
     assert_int_equal(engine.quotas.tenants[0].events, 2000);
     assert_int_equal(engine.quotas.tenants[0].burst, 3000);
     assert_int_equal(engine.quotas.tenants[1].events, 0);
+    assert_int_equal(engine.shedding.behind_ms, 300000);
+    assert_int_equal(engine.shedding.for_ms, 45000);
+    assert_int_equal(engine.shedding.until_ms, 150000); /* half of it */
+    assert_int_equal(engine.shedding.below, SEVERITY_MINOR);
     assert_int_equal(engine.sink_count, 1);
     assert_string_equal(engine.sink_names[0], "hook");
     assert_int_equal(engine.sink_priority_max[0], PRIORITY_P2);
@@ -238,6 +243,20 @@ static void every_mistake_is_told_with_its_place(void **state)
          "        - {tenant: \"a\\tb\", events: 1}\n                    ^~~~"},
         {"quotas:\n  event: 10\n", "t.yaml:2:3: there is no key 'event' here; did you mean "
                                    "'events'?\n      event: 10\n      ^~~~~"},
+        {"shedding:\n  behind: 10ms\n",
+         "t.yaml:2:11: shedding.behind: 10ms is too small: at least 1s, or 0s to leave nothing "
+         "out\n      behind: 10ms\n              ^~~~"},
+        {"shedding:\n  behind: 10s\n  until: 10s\n",
+         "t.yaml:3:10: shedding.until: 10s must be less than shedding.behind, 10s\n"
+         "      until: 10s\n             ^~~"},
+        {"shedding:\n  until: 10s\n",
+         "t.yaml:2:10: shedding.until: without shedding.behind nothing is left out that could "
+         "end\n      until: 10s\n             ^~~"},
+        {"shedding:\n  below: fatal\n",
+         "t.yaml:2:10: shedding.below: 'fatal' is not one of: debug info warning minor major "
+         "critical\n      below: fatal\n             ^~~~~"},
+        {"shedding:\n  for: 1ms\n", "t.yaml:2:8: shedding.for: 1ms is out of range, it must be "
+                                    "from 1s to 1d\n      for: 1ms\n           ^~~"},
         {"admin:\n  listen: somewhere\n", "t.yaml:2:11: admin.listen: 'somewhere' is not an "
                                           "address: write it like 127.0.0.1:9099, or "
                                           "off\n      listen: somewhere\n              ^~~~~~~~~"},

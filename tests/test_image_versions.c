@@ -1,6 +1,7 @@
 /*
  * Aim (C12): a run goes on from an image of the versions before this one's, and refuses others by
- * their number. Version 5 was taken before tenants had quotas. Version 4 was taken before it was
+ * their number. Version 6 was taken before partitions
+ * could shed, version 5 before tenants had quotas. Version 4 was taken before it was
  * known what had been pushed, and has each lane as of one moment. Version 3 was taken besides
  * before forms of one rule shared keys: each slot has the keys that it had. Method: live runs in
  * which reloads give one rule forms whose keys cannot be compared, so that each slot is a family of
@@ -163,9 +164,10 @@ static void lanes_make_older(struct image_in *in, struct image_out *out,
     }
 }
 
-/* Version 5 and older: partitions of nobody who is limited. */
+/* Version 6 and older: of partitions that shed nothing; version 5 and older: of nobody who is
+ * limited. */
 static void parts_make_older(struct image_in *in, struct image_out *out,
-                             const struct bench_image *image, size_t *kept)
+                             const struct bench_image *image, size_t *kept, uint32_t version)
 {
     in->used = mark_find(image, in->used, "PART");
     image_take_mark(in, "PART");
@@ -173,11 +175,19 @@ static void parts_make_older(struct image_in *in, struct image_out *out,
         image_take_text(in);
         pass_over(in, 4 + 8 + 8 + 4);
         pass_over(in, (10 + REJECT_REASON_COUNT) * 8);
-        leave_out(in, out, image, kept, 8); /* what was told while it was read */
+        if (version < 6)
+            leave_out(in, out, image, kept, 8); /* what was told while it was read */
+        else
+            pass_over(in, 8);
         if (!image_take_flag(in))
             continue;
         pass_over(in, 4 * 8 + 2 * 4 + 6 * 8);
         assert_int_equal(image_take_u32(in), 0); /* tenants that are counted */
+        if (version < 6) {
+            put_between(out, image, *kept, in->used - 4);
+            *kept = in->used;
+        }
+        assert_int_equal(image_take_u32(in), 0); /* whether it sheds */
         put_between(out, image, *kept, in->used - 4);
         *kept = in->used;
     }
@@ -193,7 +203,7 @@ static uint32_t make_older(struct bench_image *image, uint32_t version)
 
     image_take_mark(&in, SNAPSHOT_HEAD);
     memcpy(bytes + in.used, &version, sizeof(version));
-    parts_make_older(&in, &out, image, &kept);
+    parts_make_older(&in, &out, image, &kept, version);
     in.used = mark_find(image, in.used, SNAPSHOT_RULES);
     image_take_mark(&in, SNAPSHOT_RULES);
     image_take(&in, skipped, 4 + 8);                      /* generation, since when */
@@ -352,6 +362,12 @@ static void C12_a_run_goes_on_from_an_image_of_version_5(void **state)
     goes_on_from(5);
 }
 
+static void C12_a_run_goes_on_from_an_image_of_version_6(void **state)
+{
+    (void)state;
+    goes_on_from(6);
+}
+
 /* Of the versions that stand in it alone: nobody looks further. */
 static void C12_an_image_of_another_version_is_refused_by_its_number(void **state)
 {
@@ -381,6 +397,7 @@ int main(void)
         cmocka_unit_test(C12_a_run_goes_on_from_an_image_of_version_3),
         cmocka_unit_test(C12_a_run_goes_on_from_an_image_of_version_4),
         cmocka_unit_test(C12_a_run_goes_on_from_an_image_of_version_5),
+        cmocka_unit_test(C12_a_run_goes_on_from_an_image_of_version_6),
         cmocka_unit_test(C12_an_image_of_another_version_is_refused_by_its_number),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -238,6 +238,27 @@ static void F2_records_that_kill_are_known_to_a_replay(void **state)
     free(list.marks);
 }
 
+/* L7: each counts, also those of one offset; one that says no severity is refused. */
+static void L7_what_was_shed_is_known_to_a_replay(void **state)
+{
+    (void)state;
+    struct error err = {{0}};
+    struct mark_log *log = mark_log_create(path, MARK_LOG_BYTES_MAX, &err);
+    struct mark_list list;
+
+    add(log, MARK_SHED, 1, 7, mark_shed_value(90000, SEVERITY_MINOR));
+    add(log, MARK_SHED, 1, 7, mark_shed_value(0, SEVERITY_OK));
+    assert_int_equal(mark_log_close(log), 0);
+    list = read_marks();
+    assert_int_equal(list.count, 2);
+    is_mark(&list.marks[0], MARK_SHED, 0, 7, 90000 * 8 + SEVERITY_MINOR);
+    is_mark(&list.marks[1], MARK_SHED, 0, 7, 0);
+    free(list.marks);
+    write_file("{\"mark\":\"shed\",\"topic\":\"a\",\"partition\":0,\"offset\":1,\"value\":7}\n");
+    assert_true(mark_log_read(path, parts, 2, &list, &err) < 0);
+    assert_non_null(strstr(err.text, "the value 7 of this mark is none of shedding: eight times"));
+}
+
 static void beyond_the_bound_marks_are_counted_and_not_written(void **state)
 {
     (void)state;
@@ -273,6 +294,7 @@ int main(void)
         cmocka_unit_test(what_is_no_mark_is_refused_with_its_line),
         cmocka_unit_test(a_line_that_a_crash_cut_off_is_left_out),
         cmocka_unit_test(F2_records_that_kill_are_known_to_a_replay),
+        cmocka_unit_test(L7_what_was_shed_is_known_to_a_replay),
         cmocka_unit_test(beyond_the_bound_marks_are_counted_and_not_written),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);

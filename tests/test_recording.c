@@ -331,6 +331,7 @@ static void a_mark_whose_value_is_no_time_is_refused(void **state)
     static const struct mark beyond[] = {
         {MARK_SEAL, 0, 0, ((int64_t)1 << 53) + 1},
         {MARK_BLIND_BEGIN, 0, 0, -((int64_t)1 << 53) - 1},
+        {MARK_SHED, 0, 0, 807},       /* of no severity */
         {MARK_SEAL, 0, 0, INT64_MIN}, /* a partition joins there, and is sealed nowhere before */
     };
 

@@ -66,6 +66,7 @@ static void on_recovered(void *self)
 }
 
 static int64_t behind_ms; /* clocks of producers against ours */
+static bool is_overload;  /* partitions fall behind and catch up again, and shed */
 static uint64_t dice;
 static uint64_t draw(uint64_t below)
 {
@@ -82,26 +83,30 @@ static int64_t now_of(struct bench *bench)
 static void live(struct bench *bench, unsigned turns, bool is_orderly)
 {
     static const char *const checks[] = {"down", "slow"};
-    char resource[16], more[64];
+    char resource[16], more[96];
 
     for (unsigned i = 0; i < turns; i++) {
+        const int64_t waits_ms = is_overload && i / 20 % 2 == 0 ? 2500 : 0;
         uint64_t records = draw(4);
+        for (int f = 0; is_overload && i % 20 == 0 && f < FEEDS; f++)
+            bench_wait_behind(bench->feed[f], waits_ms);
         for (uint64_t r = 0; r < records; r++) {
-            int64_t at =
-                now_of(bench) - behind_ms - (is_orderly ? (int64_t)draw(20) : (int64_t)draw(900));
-            if (!is_orderly && draw(40) == 0)
+            int64_t at = now_of(bench) - behind_ms - waits_ms -
+                         (is_orderly ? (int64_t)draw(20) : (int64_t)draw(900));
+            if (!is_orderly && draw(40) == 0 && !is_overload)
                 at += 5000; /* from the future: capped */
             snprintf(resource, sizeof(resource), "r%" PRIu64, draw(5));
-            snprintf(more, sizeof(more), ",\"labels\":{\"rack\":\"k%" PRIu64 "\"}%s", draw(2),
-                     draw(3) == 0 ? BENCH_CLEAR : "");
+            snprintf(more, sizeof(more), ",\"labels\":{\"rack\":\"k%" PRIu64 "\"}%s%s", draw(2),
+                     draw(3) == 0 ? BENCH_CLEAR : "",
+                     is_overload && draw(3) != 0 ? ",\"severity\":\"info\"" : "");
             bench_put(bench->feed[draw(FEEDS)], at, resource, checks[draw(2)], more);
         }
-        if (!is_orderly && draw(6) == 0)
+        if (!is_orderly && draw(6) == 0 && !is_overload)
             bench_answers_set(bench->feed[draw(FEEDS)], draw(2) == 0);
         bench_pass(bench, (int64_t)draw(240) + 1, 240);
     }
     for (int f = 0; f < FEEDS; f++)
-        bench_answers_set(bench->feed[f], true);
+        bench_wait_behind(bench->feed[f], 0);
     bench_pass(bench, 1500, 300);
 }
 
@@ -189,10 +194,15 @@ static void broken_off_anywhere(uint64_t seed, unsigned workers, bool is_orderly
     uint64_t late_by_seal;
 
     dice = seed;
+    if (is_overload)
+        bench->config.shedding = (struct shed_config){
+            .behind_ms = 1800, .for_ms = 300, .until_ms = 1000, .below = SEVERITY_WARNING};
     bench_start(bench);
     bench_settle(bench);
-    live(bench, 60, is_orderly);
+    live(bench, is_overload ? 100 : 60, is_orderly);
     bench_stop(bench);
+    assert_true((bench->counters.rejected[REJECT_QUOTA] > 10) == is_overload);
+    assert_true((bench_marks(bench, MARK_SHED) > 6) == is_overload);
     late_by_seal = bench->counters.late_by_seal;
     mark_count = bench->mark_count;
     marks = malloc((mark_count + 1) * sizeof(*marks));
@@ -224,6 +234,16 @@ static void a_run_broken_off_anywhere_tells_the_same_again(void **state)
     (void)state;
     for (uint64_t seed = 1; seed <= 6; seed++)
         broken_off_anywhere(seed, 1 + (unsigned)(seed % 3), false);
+}
+
+/* L7: what a run shed was decided by its clock, and is known by its marks from then on. */
+static void L7_a_run_broken_off_while_it_sheds_tells_the_same_again(void **state)
+{
+    (void)state;
+    is_overload = true;
+    for (uint64_t seed = 61; seed <= 64; seed++)
+        broken_off_anywhere(seed, 1 + (unsigned)(seed % 3), false);
+    is_overload = false;
 }
 
 /* How records are read changes from where each partition stands on: what was told is told again by
@@ -754,6 +774,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_run_broken_off_anywhere_tells_the_same_again),
+        cmocka_unit_test(L7_a_run_broken_off_while_it_sheds_tells_the_same_again),
         cmocka_unit_test(C2_a_group_that_lacks_a_kind_of_mark_shows),
         cmocka_unit_test(what_cannot_be_read_meanwhile_is_not_sealed_on),
         cmocka_unit_test(time_goes_on_from_where_it_was),

@@ -162,6 +162,38 @@ static void D2_L7_what_was_over_a_quota_is_not_read_again(void **state)
     bench_destroy(bench);
 }
 
+/* L7: the same of what was shed; and one that comes back is not behind until it is seen to be. */
+static void D2_L7_what_was_shed_is_not_read_again(void **state)
+{
+    (void)state;
+    struct world world = world_make(1);
+    struct bench *bench = world.bench;
+
+    bench->config.shedding = (struct shed_config){
+        .behind_ms = 1000, .for_ms = 1000, .until_ms = 500, .below = SEVERITY_WARNING};
+    bench_clock_move(bench, 10000);
+    bench_start(bench);
+    bench_wait_behind(world.lost, 9);
+    bench_put(world.lost, 100, "a", "down", "");
+    bench_pass(bench, 1000, 20);
+    bench_put(world.lost, 3900, "b", "down", "");
+    bench_put(world.lost, 3900, "c", "down", ",\"severity\":\"info\"");
+    bench_put(world.stays, 4000, "x", "x", "");
+    bench_pass(bench, 20, 20);
+    assert_int_equal(bench_marks(bench, MARK_SHED), 1);
+    leave(&world, world.lost);
+    bench_put(world.lost, 5100, "new", "down", ",\"severity\":\"info\"");
+    join(&world, come_back(&world, 0));
+    end(&world);
+    assert_int_equal(opened(bench, "a") + opened(bench, "b") + opened(bench, "new"), 3);
+    assert_int_equal(opened(bench, "c"), 0);
+    assert_int_equal(bench->counters.rejected[REJECT_QUOTA], 1);
+    assert_int_equal(bench->counters.derived, 1);
+    assert_int_equal(bench->counters.left, 2);       /* b, and what was told of c */
+    assert_int_equal(bench->counters.events, 4 + 2); /* and b again, and new */
+    bench_destroy(bench);
+}
+
 /* L1: what is passed over is neither read nor a gap. */
 static void D2_L1_the_ledger_of_one_that_came_back_adds_up(void **state)
 {
@@ -329,6 +361,7 @@ int main(void)
         cmocka_unit_test(
             D2_what_counted_before_a_partition_was_lost_does_not_count_when_it_comes_back),
         cmocka_unit_test(D2_L7_what_was_over_a_quota_is_not_read_again),
+        cmocka_unit_test(D2_L7_what_was_shed_is_not_read_again),
         cmocka_unit_test(D2_L1_the_ledger_of_one_that_came_back_adds_up),
         cmocka_unit_test(D2_a_partition_that_is_lost_again_in_the_middle_of_it_counts_once),
         cmocka_unit_test(D2_of_a_record_that_counted_in_part_the_rest_counts),

@@ -49,6 +49,7 @@ static uint64_t dice, resources;
 static char name[RESOURCES_MAX][24]; /* of resources */
 static size_t spread;                /* images that were taken at several moments */
 static bool is_limited;              /* there are tenants, and they have quotas */
+static bool is_behind;               /* partitions are, now and then, and shed */
 static uint64_t over_quota;          /* what was refused in the first run */
 
 static uint64_t draw(uint64_t below)
@@ -179,30 +180,35 @@ static int64_t now_of(struct bench *bench)
 }
 
 /* A stretch of life: records with times around now, some far off; answers that come and go. */
-static void live(struct bench *bench, unsigned turns)
+static void live(struct bench *bench, unsigned turns, bool falls_behind)
 {
     static const char *const checks[] = {"down", "slow"};
-    char more[96];
+    const int64_t behind = falls_behind ? 2500 : 0;
+    char more[128];
 
+    for (int f = 0; is_behind && f < FEEDS; f++)
+        bench_wait_behind(bench->feed[f], behind);
     for (unsigned i = 0; i < turns; i++) {
         for (uint64_t records = draw(4); records > 0; records--) {
-            int64_t at = now_of(bench) - (int64_t)draw(900) + (draw(40) == 0 ? 5000 : 0);
+            int64_t at = now_of(bench) - behind - (int64_t)draw(900) +
+                         (draw(40) == 0 && behind == 0 ? 5000 : 0);
             const char *resource = name[draw(resources)];
-            snprintf(more, sizeof(more), ",\"labels\":{\"rack\":\"k%" PRIu64 "\"}%s%s", draw(2),
+            snprintf(more, sizeof(more), ",\"labels\":{\"rack\":\"k%" PRIu64 "\"}%s%s%s", draw(2),
                      draw(3) == 0 ? BENCH_CLEAR : "",
+                     !is_behind || draw(3) == 0 ? "" : ",\"severity\":\"info\"",
                      !is_limited    ? ""
                      : draw(3) == 0 ? ",\"tenant\":\"few\""
                                     : ",\"tenant\":\"many\"");
             bench_put(bench->feed[draw(FEEDS)], at, resource, checks[draw(2)], more);
         }
-        if (draw(6) == 0)
+        if (draw(6) == 0 && behind == 0)
             bench_answers_set(bench->feed[draw(FEEDS)], draw(2) == 0);
         if (draw(8) == 0)
             engine_ask_image(bench->engine);
         bench_pass(bench, (int64_t)draw(240) + 1, 240);
     }
     for (int f = 0; f < FEEDS; f++)
-        bench_answers_set(bench->feed[f], true);
+        bench_wait_behind(bench->feed[f], 0);
     bench_pass(bench, 1500, 300);
 }
 
@@ -307,7 +313,7 @@ static struct engine_terms terms_any(void)
 
 enum switching { NOTHING, RULES, TERMS };
 
-enum { BOUNDED = 1, CROWDED = 2, LIMITED = 4 };
+enum { BOUNDED = 1, CROWDED = 2, LIMITED = 4, BEHIND = 8 };
 
 static void life_of(uint64_t seed, unsigned workers, enum switching switching, unsigned how)
 {
@@ -325,6 +331,10 @@ static void life_of(uint64_t seed, unsigned workers, enum switching switching, u
     if (is_limited)
         bench->config.quotas = (struct quota_config){
             .events = 1, .burst = 1, .tenants_max = 10, .tenants = few, .tenant_count = 1};
+    is_behind = (how & BEHIND) != 0;
+    if (is_behind)
+        bench->config.shedding = (struct shed_config){
+            .behind_ms = 1800, .for_ms = 300, .until_ms = 1000, .below = SEVERITY_WARNING};
     resources = (how & CROWDED) != 0 ? RESOURCES_MAX : is_bounded ? 12 : 5;
     names_make(bench, (how & CROWDED) != 0);
     if ((how & CROWDED) != 0)
@@ -334,7 +344,7 @@ static void life_of(uint64_t seed, unsigned workers, enum switching switching, u
     bench_start(bench);
     bench_settle(bench);
     for (unsigned i = 0; i < 6; i++) {
-        live(bench, (how & CROWDED) != 0 ? 24 : 12);
+        live(bench, (how & CROWDED) != 0 ? 24 : is_behind ? 30 : 12, is_behind && i % 2 == 0);
         const struct engine_terms terms =
             switching == TERMS ? terms_any() : (struct engine_terms){0};
         if (switching == TERMS) /* now and then with the rules as they are */
@@ -346,7 +356,8 @@ static void life_of(uint64_t seed, unsigned workers, enum switching switching, u
     bench_stop(bench);
     assert_true(shot_count > 3);
     over_quota = bench->counters.rejected[REJECT_QUOTA];
-    assert_true((over_quota > 20) == is_limited);
+    assert_true((over_quota > 20) == (is_limited || is_behind));
+    assert_true((bench_marks(bench, MARK_SHED) > 4) == is_behind);
     struct mark *mark = malloc((bench->mark_count + 1) * sizeof(*mark));
     memcpy(mark, bench->mark, bench->mark_count * sizeof(*mark));
     char *log = malloc(bench->log.used + 1);
@@ -418,6 +429,16 @@ static void L7_quotas_go_on_from_an_image(void **state)
     is_limited = false;
 }
 
+/* L7: the same of what is shed; images are taken while partitions shed, and of others that have
+ * ceased to and not told. */
+static void L7_shedding_goes_on_from_an_image(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 51; seed <= 56; seed++)
+        life_of(seed, 1 + (unsigned)(seed % 3), NOTHING, BEHIND | (seed % 2 == 0 ? LIMITED : 0));
+    is_limited = is_behind = false;
+}
+
 /* --- bytes that are no image
  * ---------------------------------------------------------------------- */
 
@@ -453,7 +474,7 @@ static void what_is_no_image_is_refused(void **state)
     bench_start(bench);
     bench_settle(bench);
     for (unsigned i = 0; i < 3; i++) {
-        live(bench, 12);
+        live(bench, 12, false);
         bench_switch(bench, snapshot_rules[(i + 1) % SNAPSHOT_TIGHT]);
     }
     bench_stop(bench);
@@ -489,7 +510,7 @@ static void write_corpus(const char *folder)
     bench_start(bench);
     bench_settle(bench);
     for (unsigned i = 0; i < 3; i++) {
-        live(bench, 6);
+        live(bench, 6, false);
         engine_ask_image(bench->engine);
         bench_pass(bench, 2000, 200);
         bench_switch(bench, snapshot_rules[(i + 1) % SNAPSHOT_TIGHT]);
@@ -524,6 +545,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(X4_what_bounds_take_between_lanes_goes_again),
         cmocka_unit_test(C6_a_lane_that_was_taken_in_stretches_goes_on_as_one),
         cmocka_unit_test(L7_quotas_go_on_from_an_image),
+        cmocka_unit_test(L7_shedding_goes_on_from_an_image),
         cmocka_unit_test(what_is_no_image_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

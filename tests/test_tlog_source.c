@@ -60,6 +60,7 @@ static void lines_become_feeds_sorted_by_topic_and_partition(void **state)
         "{\"mark\":\"blind-end\",\"topic\":\"b\",\"partition\":0,\"offset\":1,\"value\":400}\n"
         "{\"topic\":\"a\",\"partition\":10,\"offset\":9,\"payload_hex\":\"ff00\"}\n"
         "{\"mark\":\"blind-begin\",\"topic\":\"b\",\"partition\":0,\"offset\":0,\"value\":200}\n"
+        "{\"mark\":\"shed\",\"topic\":\"a\",\"partition\":10,\"offset\":9,\"value\":803}\n"
         "{\"topic\":\"a\",\"partition\":10,\"offset\":10,\"log_time\":null,\"payload\":null}");
     assert_int_equal(tlog_source_open(path, &source, &marks, &mark_count, &err), 0);
     assert_int_equal(source->ops->changes(source, change, 2), 2);
@@ -70,7 +71,9 @@ static void lines_become_feeds_sorted_by_topic_and_partition(void **state)
     assert_int_equal(change[1].feed->partition, 10);
     assert_string_equal(change[2].feed->topic, "b");
 
-    assert_int_equal(mark_count, 4);
+    assert_int_equal(mark_count, 5);
+    assert_int_equal(marks[4].kind, MARK_SHED);
+    assert_int_equal(marks[4].value_ms, 803);
     assert_int_equal(marks[0].kind, MARK_SEAL);
     assert_int_equal(marks[0].part, 1);
     assert_int_equal(marks[0].offset, 8);
@@ -131,6 +134,8 @@ static void a_line_that_makes_no_sense_is_refused_with_its_number(void **state)
         {"{\"topic\":\"a\",\"partition\":0,\"mark\":\"cap\",\"offset\":6,"
          "\"value\":9007199254740993}",
          "case.tlog:2: the value 9007199254740993 of this mark is no time"},
+        {"{\"topic\":\"a\",\"partition\":0,\"mark\":\"shed\",\"offset\":6,\"value\":807}",
+         "case.tlog:2: the value 807 of this mark is none of shedding: eight times how many ms"},
     };
     struct source *source;
     const struct mark *marks;

@@ -57,6 +57,44 @@ def derived_event(at, sub, **said):
     return Event(said, ("@derived", -1, at, sub))
 
 
+class Shedding:
+    """What a partition leaves out while it is behind, by its marks, and what is told of that."""
+
+    def __init__(self, part, count):
+        self.part, self.count, self.left_out, self.told_at = part, count, 0, None
+        self.behind = self.below = 0
+
+    def turn(self, offset):
+        self.behind, self.below = divmod(next((v for at, v in reversed(self.part.sheds) if at <= offset), 0), 8)
+
+    def leaves_out(self, event):
+        return event.is_problem and event.severity < self.below
+
+    def told(self, event, sub):
+        self.count("derived")
+        place, offset = "{}/{}".format(*self.part.place), event.place[2]
+        told = derived_event(event.et, sub, resource=place, check="input-shed", severity="major", value=self.left_out,
+                             state="problem" if self.below else "clear",
+                             message=words.of_shedding(place, self.behind, self.below, self.left_out))
+        told.place = (*self.part.place, offset, sub)
+        return told
+
+    def run(self, events):
+        """Of the events of a record, which have their times, those that count, and what is told."""
+        for event in events:
+            if not self.leaves_out(event):
+                yield event
+                continue
+            self.left_out += 1
+            self.count("rejected", 1, self.part.place)
+            if self.told_at is None or event.et - self.told_at >= 60000:
+                self.told_at = event.et
+                yield self.told(event, event.place[3])
+        if events and not self.below and self.told_at is not None:
+            yield self.told(events[-1], 4160)
+            self.left_out, self.told_at = 0, None
+
+
 class Recording:
     """All events with their effective times, in counting order, and when the recording begins and ends."""
 
@@ -78,7 +116,7 @@ class Recording:
     def read(self, part, begins, ends):
         """Reads a partition, or one membership of it."""
         disorder, past, future = part.topic["disorder_ms"], self.config["past_ms"], self.config["future_ms"]
-        latest, kt, has_log_time, passed = NEVER, None, False, []
+        latest, kt, has_log_time, passed, shedding = NEVER, None, False, [], Shedding(part, self.count)
         for record in part.records:
             events = [Event(*said) for said in part.decode(record)]
             if record["log_time"] is not None:
@@ -86,19 +124,22 @@ class Recording:
             elif not has_log_time and events and events[0].ts is not None:
                 kt = events[0].ts
             kt = part.caps.get(record["offset"], kt)
+            shedding.turn(record["offset"])
             seal = max((value for offset, value in part.seals if offset <= record["offset"]), default=NEVER)
             for event in events:
                 event.ts = kt if event.ts is None else event.ts
                 is_near = kt - past <= event.ts <= kt + future
-                self.count("time_clamped", not is_near)
+                counts = not shedding.leaves_out(event)
+                self.count("time_clamped", counts and not is_near)
                 c = min(event.ts, kt) if is_near else kt
                 if part.topic["log_append_time"]:
                     latest = max(latest, kt - self.config["behind_ms"])
                 in_order = max(c, latest - disorder)
                 event.et = max(in_order, seal)
-                self.count("late_by_seal" if in_order < event.et else "late", event.et > c)
+                self.count("late_by_seal" if in_order < event.et else "late", counts and event.et > c)
                 latest = max(latest, c)
                 passed.append(max(latest - disorder, seal))
+            for event in shedding.run(events):
                 self.count("left", event.et >= part.left_at)
                 self.events += [event] if event.et < part.left_at else []
         if passed:

@@ -1,4 +1,6 @@
 """Random recordings: records of some partitions with their marks, and the settings and rules to replay them with."""
+import random
+
 from generate_enrich import Enrich
 from generate_events import Events
 from generate_mutes import Mutes
@@ -113,12 +115,24 @@ class Recording(Rules, Enrich, Mutes, Events):
             marks.append({"kind": "seal", "topic": part["topic"], "partition": part["partition"],
                           "offset": part["next"], "value": value})
 
+    def shed(self, parts, marks):
+        """Marks of shedding, by chance of their own: what else is drawn does not depend on them."""
+        r = random.Random(f"shed {self.random.getstate()[1][:3]}")
+        for part in parts:
+            offsets = [record["offset"] for record in part["records"]]
+            for _ in range(r.choice([0, 0, 0, 1, 2, 4]) if offsets else 0):
+                value = 8 * r.choice([0, 5, 1500, 312000, 7200000]) + r.choice([0, 0, 2, 3, 4, 5, 6])
+                marks.append({"kind": "shed", "topic": part["topic"], "partition": part["partition"],
+                              "offset": r.randint(offsets[0], offsets[-1] + 1), "value": value})
+        marks.sort(key=lambda mark: mark["offset"])
+
     def scenario(self):
         config, topics = self.config(), self.topics()
         rules = self.rules()
         self.bounded = config["alerts_max"] < 1000 or any(
             "max_keys" in rule or "keys" in rule.get("expect", {}) for rule in rules)
         parts, marks = self.partitions(topics, config)
+        self.shed(parts, marks)
         for part in parts:
             del part["next"], part["config"], part["log_times"]
         return {"config": config, "topics": topics, "sinks": self.sinks(), "rules": rules,

@@ -300,6 +300,18 @@ class Marks(unittest.TestCase):
                                     (1000, "closed", "kept", "tenant=acme host=db01")])
         self.assertEqual((ledger["routed"], ledger["duplicate"]), (3, 0))
 
+    def test_what_is_shed_counts_as_rejected_and_is_told(self):
+        shed = {"kind": "shed", "topic": "t", "partition": 0}
+        told = rule(id="told", where=is_text("==", "check", "input-shed"), by=["resource"], on="events",
+                    when=at_least(COUNT, 1), close=["cleared"])
+        rows, ledger = run([problem("a", 0, "info"), problem("b", 100, "info"), problem("c", 200, "warning"),
+                            clear("a", 300), problem("d", 60100, "debug"), problem("e", 60200, "info")],
+                           [rule(when=at_least(COUNT, 1), where=is_text("==", "source", "s")), told],
+                           [dict(shed, offset=1, value=8 * 90000 + 3), dict(shed, offset=5, value=0)])
+        self.assertEqual([(row["at"], row["change"], row["rule"]) for row in rows if "change" in row],
+                         [(0, "opened", "r"), (100, "opened", "told"), (400, "updated", "r"), (60200, "closed", "told")])
+        self.assertEqual((ledger["events"], ledger["rejected"], ledger["derived"]), (6, 2, 3))
+
     def test_a_blind_spell_is_told_at_its_ends_and_between(self):
         told = rule(id="told", where=is_text("==", "source", "tocsin"), by=["resource"], on="events",
                     when=at_least(COUNT, 1), close=["cleared"])
@@ -320,7 +332,7 @@ class Size(unittest.TestCase):
     FRAME read a scenario, write lines and sum up."""
     FILES = ["model", "events", "alerts", "enrich", "forms", "incidents", "values", "calendars"]
     FRAME = ["frame." + name for name in ("scenario", "trees", "lines", "words", "ledger", "run")]
-    CODE_LINES_MAX, FRAME_CODE_LINES_MAX, LINE_MAX = 999, 276, 120
+    CODE_LINES_MAX, FRAME_CODE_LINES_MAX, LINE_MAX = 1031, 282, 120
 
     def setUp(self):
         self.texts = {name: self.text_of(name) for name in self.FILES + self.FRAME}

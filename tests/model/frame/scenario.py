@@ -46,6 +46,7 @@ class Part:
         self.seals = [(mark["offset"], mark["value"]) for mark in marks
                       if mark["kind"] in ("seal", "join") and mark["value"] is not None]
         self.caps = {mark["offset"]: mark["value"] for mark in marks if mark["kind"] == "cap"}
+        self.sheds = [(mark["offset"], mark["value"]) for mark in marks if mark["kind"] == "shed"]
         never = {"offset": math.inf, "value": math.inf}
         leave = next((mark for mark in marks if mark["kind"] == "leave"), never)
         self.records = [record for record in part["records"] if record["offset"] < leave["offset"]]

@@ -5,7 +5,7 @@ import math
 
 from frame.lines import cut, listed
 from frame.trees import aggregates_in
-from values import computed, duration_text, number_text
+from values import SEVERITIES, computed, duration_text, number_text
 
 TITLE_BYTES, WHY_BYTES, WHY_VALUES = 255, 300, 5
 NOUNS = {"alerts": "alert", "events": "event", "incidents": "incident", "flapping": "flapping alert"}
@@ -116,6 +116,13 @@ def title_of(key, event):
 def of_bound(check, rule_id, n, minute):
     one, many, says = SELF_ALERTS[check]
     return f"{n} {one if n == 1 else many} {says}".format("of rule " + rule_id, duration_text(minute))
+
+
+def of_shedding(place, behind, below, count):
+    if below:
+        what = f"events of severity below {SEVERITIES[below]} are left out, but for clears"
+        return f"{place} is {duration_text(behind)} behind: {what}"
+    return f"{place} is read in full again: {count} event{'s were' if count != 1 else ' was'} left out"
 
 
 def of_blindness(place, begins):
