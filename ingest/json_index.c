@@ -1,10 +1,10 @@
 /*
  * json_index.c - one kernel per instruction set, one way to use what it finds.
  *
- * A kernel turns 64 bytes into four masks, one bit per byte; index_block() does
- * the rest and is the same for all. The kernels are compiled for their
- * instruction set by attribute, so that one binary runs on any x86-64. The last,
- * short block is read from a padded copy (or by a masked load), never past the end.
+ * A kernel finds the quotes of 64 bytes, as a mask with one bit per byte, and whether
+ * there is anything among them that needs a closer look: index_rare() has that, the
+ * same for all. The kernels are compiled for their instruction set by attribute, so
+ * that one binary runs on any x86-64. None reads past the record's end.
  */
 #include "ingest/json_index.h"
 
@@ -12,6 +12,7 @@
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
+#include "base/bytes.h"
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 
@@ -19,71 +20,103 @@ struct block_masks {
     uint64_t quote;
     uint64_t backslash;
     uint64_t control; /* below 0x20 */
-    uint64_t high;    /* 0x80 and above */
 };
 
-/* What one block leaves for the next. */
+/* What one block leaves for the next, in memory: only blocks that index_rare() sees change it. */
 struct index_run {
-    uint32_t *out;
     uint32_t *first;
-    uint64_t high;
     uint64_t escapes_next; /* 1: the block's first byte is escaped */
-    uint32_t flag_next;    /* JSON_INDEX_ESCAPED: a backslash since the last quote */
+    uint32_t *mark;        /* NULL, or the entry that gets JSON_INDEX_ESCAPED when it is written */
     uint32_t control_at;
 };
 
-/* Positions of the set bits of `mask`; eight at a time, because the number of
- * quotes in a block is unpredictable and a wrong guess costs more than the stores. */
-ALWAYS_INLINE uint32_t *write_positions(uint32_t *out, uint32_t base, uint64_t mask)
+/* The lowest set bit of `mask`; of no bit anything, which processors with and without tzcnt tell
+ * differently: the builtins leave that undefined, and asking first costs an instruction more. */
+ALWAYS_INLINE uint64_t lowest_bit(uint64_t mask)
 {
-    uint32_t *end = out + __builtin_popcountll(mask);
+#if defined(__x86_64__)
+    uint64_t at;
+    __asm__("rep bsf %1, %0" : "=r"(at) : "r"(mask) : "cc");
+    return at;
+#else
+    uint64_t at = (uint64_t)__builtin_ctzll(mask | 1ULL << 63);
+    /* Eight stores; put together in one vector first they take twice as long. */
+    __asm__("" : "+r"(at));
+    return at;
+#endif
+}
 
-    while (mask != 0) {
+/* Positions of the `count` set bits of `mask`; eight at a time, because the number of
+ * quotes in a block is unpredictable and a wrong guess costs more than the stores. */
+ALWAYS_INLINE uint32_t *write_positions(uint32_t *out, uint32_t base, uint64_t mask, uint32_t count)
+{
+    uint32_t *end = out + count;
+
+    for (;;) {
         for (int i = 0; i < 8; i++) {
             /* Behind the last bit this writes rubbish into the slack. */
-            out[i] = base + (uint32_t)__builtin_ctzll(mask | 1ULL << 63);
+            out[i] = base + (uint32_t)lowest_bit(mask);
             mask &= mask - 1;
         }
+        if (__builtin_expect(mask == 0, 1))
+            return end;
         out += 8;
     }
-    return end;
+}
+
+/* Set bits, for processors that cannot count them: the builtin would be a call there. */
+ALWAYS_INLINE uint32_t count_bits(uint64_t x)
+{
+    x -= x >> 1 & 0x5555555555555555ULL;
+    x = (x & 0x3333333333333333ULL) + (x >> 2 & 0x3333333333333333ULL);
+    x = (x + (x >> 4)) & 0x0f0f0f0f0f0f0f0fULL;
+    return (uint32_t)(x * 0x0101010101010101ULL >> 56);
+}
+
+/* Bytes behind a backslash that is not behind another one itself. A run of backslashes that starts
+ * at an odd byte is told from one at an even byte by where adding its first bit carries to.
+ * Source: Langdale, Lemire, "Parsing gigabytes of JSON per second", VLDB Journal 28, 3.1.1. */
+ALWAYS_INLINE uint64_t escaped_bytes(uint64_t backslash, uint64_t *escapes_next)
+{
+    const uint64_t even = 0x5555555555555555ULL;
+
+    backslash &= ~*escapes_next;
+    uint64_t behind = backslash << 1 | *escapes_next;
+    uint64_t odd_starts = backslash & ~even & ~behind, runs;
+    *escapes_next = __builtin_add_overflow(odd_starts, backslash, &runs);
+    return (even ^ runs << 1) & behind;
+}
+
+/* Marks the entry that was to be marked once it is there. */
+ALWAYS_INLINE void index_mark(struct index_run *run, const uint32_t *out)
+{
+    if (run->mark != NULL && run->mark < out) {
+        *run->mark |= JSON_INDEX_ESCAPED;
+        run->mark = NULL;
+    }
 }
 
 /* A block with backslashes, or the first behind one. */
-static __attribute__((noinline)) void index_escaped(struct index_run *run, uint32_t base,
-                                                    struct block_masks *masks)
+ALWAYS_INLINE uint32_t *index_escaped(struct index_run *run, uint32_t *out, uint32_t base,
+                                      uint64_t *quote, uint64_t backslash)
 {
-    uint64_t backslash = masks->backslash & ~run->escapes_next;
-    uint64_t escaped = run->escapes_next;
-    uint64_t carry = 0;
+    uint32_t *first = out;
 
-    while (backslash != 0) {
-        uint64_t bit = backslash & -backslash;
-        escaped |= bit << 1;
-        carry |= bit >> 63;
-        backslash &= ~(bit | bit << 1);
+    *quote &= ~escaped_bytes(backslash, &run->escapes_next);
+    out = write_positions(out, base, *quote, count_bits(*quote));
+    index_mark(run, out);
+    for (uint64_t left = backslash; left != 0; left &= left - 1) {
+        /* The next quote may be in a later block: no other is marked before it. */
+        run->mark = first + count_bits(*quote & ((left & -left) - 1));
+        index_mark(run, out);
     }
-    run->escapes_next = carry;
-    masks->quote &= ~escaped;
-    uint64_t left = masks->quote, from = ~0ULL;
-    while (left != 0) {
-        uint64_t bit = left & -left;
-        if ((masks->backslash & from & (bit - 1)) != 0)
-            run->flag_next = JSON_INDEX_ESCAPED;
-        *run->out++ = (base + (uint32_t)__builtin_ctzll(left)) | run->flag_next;
-        run->flag_next = 0;
-        from = ~(bit | (bit - 1));
-        left &= left - 1;
-    }
-    if ((masks->backslash & from) != 0)
-        run->flag_next = JSON_INDEX_ESCAPED;
+    return out;
 }
 
 /* Is one of the control characters inside a string? Blanks between tokens may be
  * control characters; a record on one line has none, so this runs rarely. */
-static __attribute__((noinline)) void find_control(struct index_run *run, uint32_t base,
-                                                   uint64_t quote, uint64_t control,
-                                                   uint32_t quotes_before)
+static void find_control(struct index_run *run, uint32_t base, uint64_t quote, uint64_t control,
+                         uint32_t quotes_before)
 {
     uint64_t inside = quote; /* becomes the running parity of quotes */
 
@@ -96,35 +129,73 @@ static __attribute__((noinline)) void find_control(struct index_run *run, uint32
         run->control_at = base + (uint32_t)__builtin_ctzll(control);
 }
 
+/* A block with backslashes or control characters, or the first behind a backslash. The masks come
+ * one by one, so in registers: as a structure they would be read before they are written. */
+static __attribute__((noinline)) uint32_t *index_rare(struct index_run *run, uint32_t *out,
+                                                      uint32_t base, uint64_t quote,
+                                                      uint64_t backslash, uint64_t control)
+{
+    uint32_t before = (uint32_t)(out - run->first);
+
+    if ((backslash | run->escapes_next) != 0)
+        out = index_escaped(run, out, base, &quote, backslash);
+    else
+        out = write_positions(out, base, quote, count_bits(quote));
+    if (control != 0)
+        find_control(run, base, quote, control, before);
+    return out;
+}
+
 ALWAYS_INLINE void index_begin(struct index_run *run, uint32_t *out)
 {
-    *run = (struct index_run){.out = out, .first = out, .control_at = UINT32_MAX};
+    *run = (struct index_run){.first = out, .control_at = UINT32_MAX};
 }
 
-ALWAYS_INLINE void index_end(const struct index_run *run, struct json_index *index)
+ALWAYS_INLINE void index_end(struct index_run *run, const uint32_t *out, bool has_high,
+                             struct json_index *index)
 {
-    index->count = (uint32_t)(run->out - run->first);
+    index_mark(run, out);
+    index->count = (uint32_t)(out - run->first);
     index->control_at = run->control_at;
-    index->has_high = run->high != 0;
+    index->has_high = has_high;
 }
 
-ALWAYS_INLINE bool is_escaped(const struct index_run *run, const struct block_masks *masks)
-{
-    return (masks->backslash | run->escapes_next | run->flag_next) != 0;
-}
+/* The frame that all kernels without masked loads share. A kernel has
+ *   KERNEL_bytes          what it gathers bytes in, to see at the end whether one is high
+ *   KERNEL_look()         the quotes of 64 bytes, whether any is rare, and the gathering
+ *   KERNEL_masks()        all masks of 64 bytes, where one is rare
+ *   KERNEL_has_high(), KERNEL_count_bits()
+ * A record's last, short block is read from where a whole one ends with it, or, of a
+ * record that is shorter than that, from a padded copy. */
+#define INDEX_BLOCK(kernel, at, base, taken)                                                       \
+    do {                                                                                           \
+        bool is_rare;                                                                              \
+        uint64_t quote = kernel##_look((at), &bytes_seen, &is_rare) >> (taken);                    \
+        if (__builtin_expect(is_rare || run.escapes_next != 0, 0)) {                               \
+            struct block_masks masks = kernel##_masks(at);                                         \
+            out = index_rare(&run, out, (base), masks.quote >> (taken),                            \
+                             masks.backslash >> (taken), masks.control >> (taken));                \
+        } else {                                                                                   \
+            out = write_positions(out, (base), quote, kernel##_count_bits(quote));                 \
+        }                                                                                          \
+    } while (0)
 
-ALWAYS_INLINE void index_block(struct index_run *run, uint32_t base, struct block_masks masks)
-{
-    uint32_t before = (uint32_t)(run->out - run->first);
-
-    run->high |= masks.high;
-    if (__builtin_expect(is_escaped(run, &masks), 0))
-        index_escaped(run, base, &masks);
-    else
-        run->out = write_positions(run->out, base, masks.quote);
-    if (__builtin_expect(masks.control != 0, 0))
-        find_control(run, base, masks.quote, masks.control, before);
-}
+#define INDEX_BY(kernel)                                                                           \
+    struct index_run run;                                                                          \
+    kernel##_bytes bytes_seen = {0};                                                               \
+    uint32_t base = 0;                                                                             \
+    index_begin(&run, out);                                                                        \
+    for (; base + 64 <= bytes; base += 64)                                                         \
+        INDEX_BLOCK(kernel, record + base, base, 0);                                               \
+    if (base < bytes && bytes >= 64) {                                                             \
+        INDEX_BLOCK(kernel, record + bytes - 64, base, 64 - (bytes - base));                       \
+    } else if (base < bytes) {                                                                     \
+        char tail[64];                                                                             \
+        memset(tail, ' ', sizeof(tail));                                                           \
+        memcpy(tail, record, bytes);                                                               \
+        INDEX_BLOCK(kernel, tail, 0, 0);                                                           \
+    }                                                                                              \
+    index_end(&run, out, kernel##_has_high(bytes_seen), index)
 
 /* Bits of the bytes of `word` that are equal to `byte`, gathered by a multiply. */
 ALWAYS_INLINE uint64_t scalar_bits(uint64_t high_bits)
@@ -139,46 +210,55 @@ ALWAYS_INLINE uint64_t scalar_equal(uint64_t word, uint64_t repeated)
     return ~(((x & 0x7f7f7f7f7f7f7f7fULL) + 0x7f7f7f7f7f7f7f7fULL) | x) & 0x8080808080808080ULL;
 }
 
-ALWAYS_INLINE struct block_masks scalar_masks(const char *at)
+ALWAYS_INLINE uint64_t scalar_control(uint64_t word)
 {
-    struct block_masks masks = {0, 0, 0, 0};
+    return ~(((word & 0x7f7f7f7f7f7f7f7fULL) + 0x6060606060606060ULL) | word) &
+           0x8080808080808080ULL;
+}
+
+#define SCALAR_QUOTE 0x2222222222222222ULL
+#define SCALAR_BACKSLASH 0x5c5c5c5c5c5c5c5cULL
+
+typedef uint64_t scalar_bytes;
+
+ALWAYS_INLINE uint64_t scalar_look(const char *at, scalar_bytes *seen, bool *is_rare)
+{
+    uint64_t quote = 0, rare = 0;
 
     for (int i = 0; i < 8; i++) {
-        uint64_t word;
-        memcpy(&word, at + 8 * i, sizeof(word));
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-        word = __builtin_bswap64(word);
-#endif
-        uint64_t high = word & 0x8080808080808080ULL;
-        uint64_t control = ~(((word & 0x7f7f7f7f7f7f7f7fULL) + 0x6060606060606060ULL) | word) &
-                           0x8080808080808080ULL;
-        masks.quote |= scalar_bits(scalar_equal(word, 0x2222222222222222ULL)) << 8 * i;
-        masks.backslash |= scalar_bits(scalar_equal(word, 0x5c5c5c5c5c5c5c5cULL)) << 8 * i;
-        masks.control |= scalar_bits(control) << 8 * i;
-        masks.high |= scalar_bits(high) << 8 * i;
+        uint64_t word = bytes_load64(at + 8 * i);
+        *seen |= word;
+        rare |= scalar_equal(word, SCALAR_BACKSLASH) | scalar_control(word);
+        quote |= scalar_bits(scalar_equal(word, SCALAR_QUOTE)) << 8 * i;
+    }
+    *is_rare = rare != 0;
+    return quote;
+}
+
+ALWAYS_INLINE struct block_masks scalar_masks(const char *at)
+{
+    struct block_masks masks = {0, 0, 0};
+
+    for (int i = 0; i < 8; i++) {
+        uint64_t word = bytes_load64(at + 8 * i);
+        masks.quote |= scalar_bits(scalar_equal(word, SCALAR_QUOTE)) << 8 * i;
+        masks.backslash |= scalar_bits(scalar_equal(word, SCALAR_BACKSLASH)) << 8 * i;
+        masks.control |= scalar_bits(scalar_control(word)) << 8 * i;
     }
     return masks;
 }
 
-/* The frame that all kernels without masked loads share. */
-#define INDEX_BY(masks_of)                                                                         \
-    struct index_run run;                                                                          \
-    uint32_t base = 0;                                                                             \
-    index_begin(&run, out);                                                                        \
-    for (; base + 64 <= bytes; base += 64)                                                         \
-        index_block(&run, base, masks_of(record + base));                                          \
-    if (base < bytes) {                                                                            \
-        char tail[64];                                                                             \
-        memset(tail, ' ', sizeof(tail));                                                           \
-        memcpy(tail, record + base, bytes - base);                                                 \
-        index_block(&run, base, masks_of(tail));                                                   \
-    }                                                                                              \
-    index_end(&run, index)
+ALWAYS_INLINE bool scalar_has_high(scalar_bytes seen)
+{
+    return (seen & 0x8080808080808080ULL) != 0;
+}
+
+#define scalar_count_bits count_bits
 
 static void index_scalar(const char *record, uint32_t bytes, uint32_t *out,
                          struct json_index *index)
 {
-    INDEX_BY(scalar_masks);
+    INDEX_BY(scalar);
 }
 
 static bool always(void)
@@ -188,54 +268,125 @@ static bool always(void)
 
 #if defined(__x86_64__)
 
-ALWAYS_INLINE struct block_masks sse2_masks(const char *at)
+typedef __m128i sse2_bytes;
+
+ALWAYS_INLINE __m128i sse2_equal(const char *at, int i, char byte)
+{
+    return _mm_cmpeq_epi8(_mm_loadu_si128((const __m128i *)(const void *)(at + 16 * i)),
+                          _mm_set1_epi8(byte));
+}
+
+ALWAYS_INLINE __m128i sse2_control(const char *at, int i)
+{
+    __m128i v = _mm_loadu_si128((const __m128i *)(const void *)(at + 16 * i));
+
+    return _mm_cmpeq_epi8(_mm_min_epu8(v, _mm_set1_epi8(0x1f)), v);
+}
+
+ALWAYS_INLINE uint64_t sse2_mask(__m128i equal, int i)
+{
+    return (uint64_t)(uint32_t)_mm_movemask_epi8(equal) << 16 * i;
+}
+
+ALWAYS_INLINE __m128i sse2_or(__m128i a, __m128i b, __m128i c, __m128i d)
+{
+    return _mm_or_si128(_mm_or_si128(a, b), _mm_or_si128(c, d));
+}
+
+ALWAYS_INLINE uint64_t sse2_look(const char *at, sse2_bytes *seen, bool *is_rare)
 {
     const __m128i quote = _mm_set1_epi8('"'), backslash = _mm_set1_epi8('\\');
-    const __m128i below = _mm_set1_epi8(0x1f);
-    struct block_masks masks = {0, 0, 0, 0};
+    const __m128i *from = (const __m128i *)(const void *)at;
+    __m128i a = _mm_loadu_si128(from), b = _mm_loadu_si128(from + 1);
+    __m128i c = _mm_loadu_si128(from + 2), d = _mm_loadu_si128(from + 3);
+    __m128i least = _mm_min_epu8(_mm_min_epu8(a, b), _mm_min_epu8(c, d));
+    __m128i rare = sse2_or(_mm_cmpeq_epi8(a, backslash), _mm_cmpeq_epi8(b, backslash),
+                           _mm_cmpeq_epi8(c, backslash), _mm_cmpeq_epi8(d, backslash));
+
+    rare = _mm_or_si128(rare, _mm_cmpeq_epi8(_mm_min_epu8(least, _mm_set1_epi8(0x1f)), least));
+    *seen = _mm_or_si128(*seen, sse2_or(a, b, c, d));
+    *is_rare = _mm_movemask_epi8(rare) != 0;
+    return sse2_mask(_mm_cmpeq_epi8(a, quote), 0) | sse2_mask(_mm_cmpeq_epi8(b, quote), 1) |
+           sse2_mask(_mm_cmpeq_epi8(c, quote), 2) | sse2_mask(_mm_cmpeq_epi8(d, quote), 3);
+}
+
+ALWAYS_INLINE struct block_masks sse2_masks(const char *at)
+{
+    struct block_masks masks = {0, 0, 0};
 
     for (int i = 0; i < 4; i++) {
-        __m128i v = _mm_loadu_si128((const __m128i *)(const void *)(at + 16 * i));
-        __m128i low = _mm_cmpeq_epi8(_mm_min_epu8(v, below), v);
-        masks.quote |= (uint64_t)(uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(v, quote)) << 16 * i;
-        masks.backslash |= (uint64_t)(uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(v, backslash))
-                           << 16 * i;
-        masks.control |= (uint64_t)(uint32_t)_mm_movemask_epi8(low) << 16 * i;
-        masks.high |= (uint64_t)(uint32_t)_mm_movemask_epi8(v) << 16 * i;
+        masks.quote |= sse2_mask(sse2_equal(at, i, '"'), i);
+        masks.backslash |= sse2_mask(sse2_equal(at, i, '\\'), i);
+        masks.control |= sse2_mask(sse2_control(at, i), i);
     }
     return masks;
 }
 
+ALWAYS_INLINE bool sse2_has_high(sse2_bytes seen)
+{
+    return _mm_movemask_epi8(seen) != 0;
+}
+
+#define sse2_count_bits count_bits
+
 static void index_sse2(const char *record, uint32_t bytes, uint32_t *out, struct json_index *index)
 {
-    INDEX_BY(sse2_masks);
+    INDEX_BY(sse2);
 }
 
 #define TARGET_AVX2 __attribute__((target("avx2,bmi,bmi2,popcnt,lzcnt")))
 
+typedef __m256i avx2_bytes;
+
+ALWAYS_INLINE TARGET_AVX2 uint64_t avx2_mask(__m256i low, __m256i high)
+{
+    return (uint64_t)(uint32_t)_mm256_movemask_epi8(low) |
+           (uint64_t)(uint32_t)_mm256_movemask_epi8(high) << 32;
+}
+
+ALWAYS_INLINE TARGET_AVX2 __m256i avx2_control(__m256i v)
+{
+    return _mm256_cmpeq_epi8(_mm256_min_epu8(v, _mm256_set1_epi8(0x1f)), v);
+}
+
+ALWAYS_INLINE TARGET_AVX2 uint64_t avx2_look(const char *at, avx2_bytes *seen, bool *is_rare)
+{
+    const __m256i quote = _mm256_set1_epi8('"'), backslash = _mm256_set1_epi8('\\');
+    __m256i a = _mm256_loadu_si256((const __m256i *)(const void *)at);
+    __m256i b = _mm256_loadu_si256((const __m256i *)(const void *)(at + 32));
+    __m256i rare = _mm256_or_si256(
+        _mm256_or_si256(_mm256_cmpeq_epi8(a, backslash), _mm256_cmpeq_epi8(b, backslash)),
+        _mm256_or_si256(avx2_control(a), avx2_control(b)));
+
+    *seen = _mm256_or_si256(*seen, _mm256_or_si256(a, b));
+    *is_rare = !_mm256_testz_si256(rare, rare);
+    return avx2_mask(_mm256_cmpeq_epi8(a, quote), _mm256_cmpeq_epi8(b, quote));
+}
+
 ALWAYS_INLINE TARGET_AVX2 struct block_masks avx2_masks(const char *at)
 {
     const __m256i quote = _mm256_set1_epi8('"'), backslash = _mm256_set1_epi8('\\');
-    const __m256i below = _mm256_set1_epi8(0x1f);
     __m256i a = _mm256_loadu_si256((const __m256i *)(const void *)at);
     __m256i b = _mm256_loadu_si256((const __m256i *)(const void *)(at + 32));
-#define AVX2_PAIR(x, y)                                                                            \
-    ((uint64_t)(uint32_t)_mm256_movemask_epi8(x) | (uint64_t)(uint32_t)_mm256_movemask_epi8(y)     \
-                                                       << 32)
+
     return (struct block_masks){
-        .quote = AVX2_PAIR(_mm256_cmpeq_epi8(a, quote), _mm256_cmpeq_epi8(b, quote)),
-        .backslash = AVX2_PAIR(_mm256_cmpeq_epi8(a, backslash), _mm256_cmpeq_epi8(b, backslash)),
-        .control = AVX2_PAIR(_mm256_cmpeq_epi8(_mm256_min_epu8(a, below), a),
-                             _mm256_cmpeq_epi8(_mm256_min_epu8(b, below), b)),
-        .high = AVX2_PAIR(a, b),
+        .quote = avx2_mask(_mm256_cmpeq_epi8(a, quote), _mm256_cmpeq_epi8(b, quote)),
+        .backslash = avx2_mask(_mm256_cmpeq_epi8(a, backslash), _mm256_cmpeq_epi8(b, backslash)),
+        .control = avx2_mask(avx2_control(a), avx2_control(b)),
     };
-#undef AVX2_PAIR
 }
+
+ALWAYS_INLINE TARGET_AVX2 bool avx2_has_high(avx2_bytes seen)
+{
+    return _mm256_movemask_epi8(seen) != 0;
+}
+
+#define avx2_count_bits(mask) ((uint32_t)__builtin_popcountll(mask))
 
 static TARGET_AVX2 void index_avx2(const char *record, uint32_t bytes, uint32_t *out,
                                    struct json_index *index)
 {
-    INDEX_BY(avx2_masks);
+    INDEX_BY(avx2);
 }
 
 static bool has_avx2(void)
@@ -249,7 +400,8 @@ static bool has_avx2(void)
 
 /* Here the positions come out of one compress, sixteen at a time, and the tail
  * out of a masked load, which touches no byte that is masked off. */
-ALWAYS_INLINE TARGET_AVX512 void avx512_block(struct index_run *run, uint32_t base, __m512i v)
+ALWAYS_INLINE TARGET_AVX512 uint32_t *avx512_block(struct index_run *run, uint32_t *out,
+                                                   uint32_t base, __m512i v)
 {
     static const uint8_t iota[64] __attribute__((aligned(64))) = {
         0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21,
@@ -259,49 +411,47 @@ ALWAYS_INLINE TARGET_AVX512 void avx512_block(struct index_run *run, uint32_t ba
         .quote = _mm512_cmpeq_epi8_mask(v, _mm512_set1_epi8('"')),
         .backslash = _mm512_cmpeq_epi8_mask(v, _mm512_set1_epi8('\\')),
         .control = _mm512_cmplt_epu8_mask(v, _mm512_set1_epi8(0x20)),
-        .high = _mm512_movepi8_mask(v),
     };
-    uint32_t before = (uint32_t)(run->out - run->first);
 
-    run->high |= masks.high;
-    if (__builtin_expect(is_escaped(run, &masks), 0)) {
-        index_escaped(run, base, &masks);
-    } else {
-        __m512i packed = _mm512_maskz_compress_epi8(masks.quote, _mm512_load_si512(iota));
-        __m512i offset = _mm512_set1_epi32((int)base);
-        uint32_t count = (uint32_t)__builtin_popcountll(masks.quote);
+    if (__builtin_expect((masks.backslash | masks.control | run->escapes_next) != 0, 0))
+        return index_rare(run, out, base, masks.quote, masks.backslash, masks.control);
+    __m512i packed = _mm512_maskz_compress_epi8(masks.quote, _mm512_load_si512(iota));
+    __m512i offset = _mm512_set1_epi32((int)base);
+    uint32_t count = (uint32_t)__builtin_popcountll(masks.quote);
 #define AVX512_WRITE(quarter)                                                                      \
-    _mm512_storeu_si512(run->out + 16 * (quarter),                                                 \
+    _mm512_storeu_si512(out + 16 * (quarter),                                                      \
                         _mm512_add_epi32(offset, _mm512_cvtepu8_epi32(_mm512_extracti32x4_epi32(   \
                                                      packed, (quarter)))))
-        AVX512_WRITE(0);
-        if (__builtin_expect(count > 16, 0)) {
-            AVX512_WRITE(1);
-            AVX512_WRITE(2);
-            AVX512_WRITE(3);
-        }
-#undef AVX512_WRITE
-        run->out += count;
+    AVX512_WRITE(0);
+    if (__builtin_expect(count > 16, 0)) {
+        AVX512_WRITE(1);
+        AVX512_WRITE(2);
+        AVX512_WRITE(3);
     }
-    if (__builtin_expect(masks.control != 0, 0))
-        find_control(run, base, masks.quote, masks.control, before);
+#undef AVX512_WRITE
+    return out + count;
 }
 
 static TARGET_AVX512 void index_avx512(const char *record, uint32_t bytes, uint32_t *out,
                                        struct json_index *index)
 {
     struct index_run run;
+    __m512i seen = _mm512_setzero_si512();
     uint32_t base = 0;
 
     index_begin(&run, out);
-    for (; base + 64 <= bytes; base += 64)
-        avx512_block(&run, base, _mm512_loadu_si512(record + base));
+    for (; base + 64 <= bytes; base += 64) {
+        __m512i v = _mm512_loadu_si512(record + base);
+        seen = _mm512_or_si512(seen, v);
+        out = avx512_block(&run, out, base, v);
+    }
     if (base < bytes) {
         __mmask64 valid = ~0ULL >> (64 - (bytes - base));
-        avx512_block(&run, base,
-                     _mm512_mask_loadu_epi8(_mm512_set1_epi8(' '), valid, record + base));
+        __m512i v = _mm512_mask_loadu_epi8(_mm512_set1_epi8(' '), valid, record + base);
+        seen = _mm512_or_si512(seen, v);
+        out = avx512_block(&run, out, base, v);
     }
-    index_end(&run, index);
+    index_end(&run, out, _mm512_movepi8_mask(seen) != 0, index);
 }
 
 static bool has_avx512(void)
