@@ -173,6 +173,8 @@ struct text event_text_find_label(const struct event_text *text, struct text nam
 struct event_draft {
     struct text field[EVENT_FIELD_COUNT];
     const struct event_label *labels; /* in the order of the record */
+    const uint16_t *label_order;      /* which label comes first by name, second, ...; NULL: whoever
+                                       * wants to know that compares the names */
     uint32_t label_count;
     uint8_t severity;
     uint8_t state;
@@ -200,7 +202,8 @@ static inline size_t event_text_bytes(const struct event_draft *draft)
     return (bytes + 7) & ~(size_t)7;
 }
 
-/* Writes `draft` at `at` (8-byte aligned), labels sorted by name. `bytes` is what
+/* Writes `draft` at `at` (8-byte aligned), labels sorted by name, as draft->label_order says if it
+ * is there. `bytes` is what
  * event_text_bytes() says, `ts_ms` the event's own time, or the log time. */
 struct event_text *event_text_pack(void *at, size_t bytes, const struct event_draft *draft,
                                    int64_t ts_ms);

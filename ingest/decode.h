@@ -2,8 +2,8 @@
  * decode.h - inside of the decoder: what its forms share.
  *
  * decoder.c chooses the form, decode_native.c and decode_alertmanager.c each know
- * one. A form is entered with the cursor on the record's first byte and leaves
- * drafts behind, or a fault in the scan.
+ * one, decode_labels.c what both read alike. A form is entered with the cursor on the record's
+ * first byte and leaves drafts behind, or a fault in the scan.
  *
  * Owner:  everything belongs to the decoder. Views in drafts point into the
  *         record or into the scan's scratch.
@@ -15,6 +15,7 @@
 #include "ingest/decoder.h"
 #include "ingest/json_key.h"
 #include "ingest/json_scan.h"
+#include "ingest/name_table.h"
 
 enum {
     /* The shortest label is "a":1, with its comma: six bytes. */
@@ -39,6 +40,7 @@ struct decoder {
     struct json_scan scan;
     struct event_draft *drafts; /* RECORD_EVENTS_MAX */
     struct event_label *labels; /* DECODE_LABELS_MAX, shared out to the drafts in turn */
+    uint16_t *label_order;      /* as many, shared out alike */
     uint32_t label_count;
     uint32_t draft_count;
     uint32_t missing_count;
@@ -48,11 +50,12 @@ struct decoder {
     struct text default_tenant;
     struct word_memo severities[1 << WORD_MEMO_BITS];
     struct word_memo states[1 << WORD_MEMO_BITS];
-    struct json_keys native_keys;
     struct json_keys envelope_keys;
     struct json_keys alert_keys;
     struct json_keys label_keys;
     struct json_keys annotation_keys;
+    struct name_table label_names;
+    struct name_table field_names; /* those of the native form first */
 };
 
 /* A decoder that uses one kernel of json_index.h, for tests that compare them. */
@@ -75,53 +78,27 @@ enum decode_words { DECODE_WORDS_NONE, DECODE_WORDS_SEVERITY, DECODE_WORDS_STATE
 void decode_fault_of_text(struct decoder *decoder, const char *at, const char *field,
                           struct text text, const char *what, enum decode_words words);
 
-/* A label's value that is no string: numbers and booleans keep their text. */
-struct json_cursor decode_label_value(struct json_scan *scan, struct json_cursor cursor,
-                                      struct text *value);
-
-/* One label: its name and the text of its value. Steps behind the value. A null
- * leaves `label->value.at` NULL: the label is absent. */
-static inline struct json_cursor decode_label(struct json_scan *scan, struct json_cursor cursor,
-                                              uint32_t object, struct event_label *label,
-                                              uint64_t *head)
-{
-    const char *at = cursor.at;
-    struct text name;
-
-    if (!json_scan_name(scan, &cursor, &name))
-        return (struct json_cursor){NULL, NULL};
-    *head = json_scan_head(scan, name);
-    if (!json_scan_add_name(scan, object, name, *head, at))
-        return (struct json_cursor){NULL, NULL};
-    if (__builtin_expect(name.len == 0, 0))
-        return json_scan_fault(scan, REJECT_SCHEMA, at, "a label has no name");
-    label->name = name;
-    if (__builtin_expect(*cursor.at != '"', 0)) {
-        label->value = (struct text){NULL, 0};
-        return decode_label_value(scan, cursor, &label->value);
-    }
-    if (!json_scan_string(scan, &cursor, &label->value))
-        cursor.at = NULL;
-    return cursor;
-}
+/* Reads the object of labels that the cursor stands on into the draft, in the order of the record,
+ * and steps behind it. A label whose value is null is absent. */
+struct json_cursor decode_labels(struct decoder *decoder, struct json_cursor cursor,
+                                 struct event_draft *draft);
 
 /* Refuses a known name that comes again: `*seen` has its bit then. */
 static inline bool decode_known_name(struct json_scan *scan, uint32_t id, uint32_t *seen,
                                      const char *at)
 {
     if (__builtin_expect((*seen >> id & 1) != 0, 0)) {
-        json_scan_fault(scan, REJECT_SCHEMA, at, "a field comes twice in one object");
+        json_scan_fault(scan, REJECT_SCHEMA, at, json_scan_twice);
         return false;
     }
     *seen |= 1u << id;
     return true;
 }
 
-/* At an object's end: names of the table and known ones together have a limit. */
-static inline bool decode_check_fields(struct json_scan *scan, uint32_t seen, const char *begin)
+/* At an object's end: the names counted so far and so many known ones together have a limit. */
+static inline bool decode_check_fields(struct json_scan *scan, uint32_t known, const char *begin)
 {
-    if (__builtin_expect(scan->names->count + 32 > RECORD_FIELDS_MAX, 0) &&
-        scan->names->count + (uint32_t)__builtin_popcount(seen) > RECORD_FIELDS_MAX) {
+    if (__builtin_expect(scan->names->count + known > RECORD_FIELDS_MAX, 0)) {
         json_scan_fault(scan, REJECT_SIZE, begin, "more than 512 fields in one event");
         return false;
     }

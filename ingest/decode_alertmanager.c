@@ -119,29 +119,22 @@ static struct json_cursor alert_labels(struct decoder *decoder, struct json_curs
                                        struct alert *alert, struct event_draft *draft)
 {
     struct json_scan *scan = &decoder->scan;
-    struct event_label *label = decoder->labels + decoder->label_count;
-    uint32_t object = ++scan->names->objects;
-    enum json_step step;
-    uint64_t head;
 
-    draft->labels = label;
-    cursor = enter_object(scan, cursor, "labels must be an object", &step);
-    while (cursor.at != NULL && step == JSON_STEP_MORE) {
-        cursor = decode_label(scan, cursor, object, label, &head);
-        if (cursor.at == NULL)
-            return cursor;
-        if (label->value.at != NULL) {
-            uint32_t role =
-                json_keys_find(&decoder->label_keys, label->name, head, LABEL_ROLE_COUNT);
-            if (role < LABEL_ROLE_COUNT)
-                alert->label[role] = label->value;
-            label++;
-        }
-        step = json_scan_step(scan, &cursor, '}');
+    if (*cursor.at == 'n')
+        return json_scan_literal(scan, cursor);
+    if (*cursor.at != '{')
+        return json_scan_fault(scan, REJECT_SCHEMA, cursor.at, "labels must be an object");
+    cursor = decode_labels(decoder, cursor, draft);
+    if (cursor.at == NULL)
+        return cursor;
+    for (uint32_t i = 0; i < draft->label_count; i++) {
+        const struct event_label *label = &draft->labels[i];
+        uint32_t role = json_keys_find(&decoder->label_keys, label->name,
+                                       json_scan_head(scan, label->name), LABEL_ROLE_COUNT);
+        if (role < LABEL_ROLE_COUNT)
+            alert->label[role] = label->value;
     }
-    draft->label_count = (uint32_t)(label - draft->labels);
-    decoder->label_count += draft->label_count;
-    return step == JSON_STEP_FAULT ? refused : cursor;
+    return cursor;
 }
 
 static struct json_cursor alert_annotations(struct decoder *decoder, struct json_cursor cursor,
@@ -171,14 +164,9 @@ static struct json_cursor alert_annotations(struct decoder *decoder, struct json
     return step == JSON_STEP_FAULT ? refused : cursor;
 }
 
-/* Alertmanager's number of a label set, as 16 hexadecimal digits in the scratch. */
-static struct text labels_fingerprint(struct json_scan *scan, const struct event_draft *draft)
+/* Puts labels in order whose names are not all known: a rare path, and labels are few. */
+static void order_labels(const struct event_draft *draft, uint16_t *order)
 {
-    uint16_t order[RECORD_FIELDS_MAX];
-    uint64_t hash = 0xcbf29ce484222325ULL;
-    char *digits = scan->scratch_at;
-
-    /* Insertion sort by name: a rare path, and labels are few. */
     for (uint32_t i = 0; i < draft->label_count; i++) {
         struct text name = draft->labels[i].name;
         uint32_t j = i;
@@ -191,6 +179,20 @@ static struct text labels_fingerprint(struct json_scan *scan, const struct event
             order[j] = order[j - 1];
         }
         order[j] = (uint16_t)i;
+    }
+}
+
+/* Alertmanager's number of a label set, as 16 hexadecimal digits in the scratch. */
+static struct text labels_fingerprint(struct json_scan *scan, const struct event_draft *draft)
+{
+    uint16_t made[RECORD_FIELDS_MAX];
+    const uint16_t *order = draft->label_order;
+    uint64_t hash = 0xcbf29ce484222325ULL;
+    char *digits = scan->scratch_at;
+
+    if (order == NULL) {
+        order_labels(draft, made);
+        order = made;
     }
     for (uint32_t i = 0; i < draft->label_count; i++) {
         const struct event_label *label = &draft->labels[order[i]];
@@ -306,7 +308,8 @@ static struct json_cursor alert_object(struct decoder *decoder, struct json_curs
             return cursor;
         step = json_scan_step(scan, &cursor, '}');
     }
-    if (step == JSON_STEP_FAULT || !decode_check_fields(scan, alert.seen, begin) ||
+    if (step == JSON_STEP_FAULT ||
+        !decode_check_fields(scan, (uint32_t)__builtin_popcount(alert.seen), begin) ||
         !finish_alert(scan, &alert, begin, draft))
         return refused;
     return cursor;
@@ -397,7 +400,8 @@ struct json_cursor decode_alertmanager(struct decoder *decoder, struct json_curs
             return cursor;
         step = json_scan_step(scan, &cursor, '}');
     }
-    if (step == JSON_STEP_FAULT || !decode_check_fields(scan, envelope.seen, begin))
+    if (step == JSON_STEP_FAULT ||
+        !decode_check_fields(scan, (uint32_t)__builtin_popcount(envelope.seen), begin))
         return refused;
     if (!decoder->has_alerts)
         return json_scan_fault(scan, REJECT_SCHEMA, begin, "the body has no alerts");

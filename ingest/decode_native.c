@@ -19,17 +19,18 @@ enum native_field {
     NATIVE_LABELS,
     NATIVE_FIELD_COUNT,
     NATIVE_OTHER = NATIVE_FIELD_COUNT, /* a name that we do not know */
+    NATIVE_ALERTS = NATIVE_OTHER,      /* nor this one; but it means another form */
+    NATIVE_NAME_COUNT
 };
 
 #define BIT(field) (1u << (field))
 
-static const char *const native_names[NATIVE_FIELD_COUNT] = {
+static const char *const native_names[NATIVE_NAME_COUNT] = {
     "tenant",   "source", "resource", "check", "dedup_key", "message",
-    "severity", "state",  "time",     "value", "labels"};
+    "severity", "state",  "time",     "value", "labels",    "alerts"};
 
 /* What the loop over the fields found. */
 struct native_event {
-    uint32_t seen;                            /* names that came */
     uint32_t numbers;                         /* fields that were numbers */
     struct text text[NATIVE_FIELD_COUNT + 1]; /* NATIVE_OTHER: a place for what is ignored */
     const char *name_at[NATIVE_FIELD_COUNT + 1];
@@ -39,7 +40,7 @@ struct native_event {
 
 void decode_native_init(struct decoder *decoder)
 {
-    json_keys_init(&decoder->native_keys, native_names, NATIVE_FIELD_COUNT);
+    name_table_keep(&decoder->field_names, native_names, NATIVE_NAME_COUNT);
 }
 
 static const char *wrong_type(uint32_t field)
@@ -59,35 +60,6 @@ static const char *wrong_type(uint32_t field)
     return reasons[field];
 }
 
-static struct json_cursor native_labels(struct decoder *decoder, struct json_cursor cursor,
-                                        struct event_draft *draft)
-{
-    struct json_scan *scan = &decoder->scan;
-    struct event_label *label = decoder->labels + decoder->label_count;
-    uint32_t object = ++scan->names->objects;
-    enum json_step step = JSON_STEP_MORE;
-    uint64_t head;
-
-    draft->labels = label;
-    cursor.at = json_scan_blank(cursor.at + 1);
-    if (*cursor.at == '}') {
-        cursor.at++;
-        return cursor;
-    }
-    while (step == JSON_STEP_MORE) {
-        cursor = decode_label(scan, cursor, object, label, &head);
-        if (cursor.at == NULL)
-            return cursor;
-        label += label->value.at != NULL;
-        step = json_scan_step(scan, &cursor, '}');
-    }
-    draft->label_count = (uint32_t)(label - draft->labels);
-    decoder->label_count += draft->label_count;
-    if (step == JSON_STEP_FAULT)
-        cursor.at = NULL;
-    return cursor;
-}
-
 /* A value that is no string, of a known field. */
 static struct json_cursor native_value(struct decoder *decoder, struct json_cursor cursor,
                                        uint32_t field, struct native_event *event,
@@ -100,7 +72,7 @@ static struct json_cursor native_value(struct decoder *decoder, struct json_curs
     case '{':
         if (field != NATIVE_LABELS)
             return json_scan_fault(scan, REJECT_SCHEMA, at, wrong_type(field));
-        return native_labels(decoder, cursor, draft);
+        return decode_labels(decoder, cursor, draft);
     case '[':
         return json_scan_fault(scan, REJECT_SCHEMA, at, wrong_type(field));
     case 't':
@@ -205,6 +177,62 @@ static bool finish_scales(struct decoder *decoder, struct native_event *event,
     return true;
 }
 
+enum { FIELD_FAULT = UINT16_MAX };
+
+/* Which field a name is, row 1 of field_names being the first; all that we do not know is one. */
+static inline uint32_t field_of_row(uint32_t row)
+{
+    return row <= NATIVE_OTHER ? row - 1 : NATIVE_OTHER;
+}
+
+/* Of a name that has no row, or that is wrong where it stands. */
+static __attribute__((noinline)) uint32_t rare_field(struct decoder *decoder, uint32_t row,
+                                                     struct text name, const char *at)
+{
+    struct json_scan *scan = &decoder->scan;
+
+    if (row == NATIVE_ALERTS + 1 && decoder->leave_at_alerts) {
+        decoder->has_alerts = true;
+        return FIELD_FAULT;
+    }
+    if (row == NAME_TABLE_STRANGER)
+        return json_scan_add_name(scan, 0, name, json_scan_head(scan, name), at) ? NATIVE_OTHER
+                                                                                 : FIELD_FAULT;
+    if (field_of_row(row) == NATIVE_OTHER && !json_scan_count_name(scan, at))
+        return FIELD_FAULT;
+    if (!name_table_see(&decoder->field_names, row, 0)) {
+        json_scan_fault(scan, REJECT_SCHEMA, at, json_scan_twice);
+        return FIELD_FAULT;
+    }
+    return field_of_row(row);
+}
+
+/* Which field comes next, or FIELD_FAULT. The cursor moves to its value. */
+static inline uint32_t native_field(struct decoder *decoder, struct json_cursor *cursor)
+{
+    struct json_scan *scan = &decoder->scan;
+    struct name_table *table = &decoder->field_names;
+    const char *at = cursor->at;
+    struct text name;
+    uint32_t row;
+
+    if (__builtin_expect(json_scan_short_name(scan, cursor, NAME_TABLE_BYTES, &name), 1)) {
+        row = name_table_row_quick(table, name.at, name.len);
+    } else {
+        if (!json_scan_name(scan, cursor, &name))
+            return FIELD_FAULT;
+        row = name_table_row(table, name.at, name.len);
+    }
+    /* Whether a name is known is hard to guess, so nothing branches on that here. */
+    if (__builtin_expect(row == NAME_TABLE_STRANGER || row == NATIVE_ALERTS + 1 ||
+                             scan->names->count == RECORD_FIELDS_MAX ||
+                             !name_table_see(table, row, 0),
+                         0))
+        return rare_field(decoder, row, name, at);
+    scan->names->count += row > NATIVE_OTHER;
+    return field_of_row(row);
+}
+
 static struct json_cursor native_object(struct decoder *decoder, struct json_cursor cursor,
                                         unsigned depth)
 {
@@ -213,12 +241,13 @@ static struct json_cursor native_object(struct decoder *decoder, struct json_cur
     struct native_event event; /* name_at[f] only counts where `text` or `numbers` has f */
     struct event_draft *draft;
     enum json_step step = JSON_STEP_MORE;
-    struct text name;
+    uint32_t known = 0;
 
-    event.seen = event.numbers = 0;
+    event.numbers = 0;
     memset(event.text, 0, sizeof(event.text));
     if (!decode_new_draft(decoder, cursor.at, &draft))
         return (struct json_cursor){NULL, NULL};
+    name_table_start(&decoder->field_names);
     cursor.at = json_scan_blank(cursor.at + 1);
     if (*cursor.at == '}') {
         cursor.at++;
@@ -226,20 +255,10 @@ static struct json_cursor native_object(struct decoder *decoder, struct json_cur
     }
     while (step == JSON_STEP_MORE) {
         const char *at = cursor.at;
-        if (!json_scan_name(scan, &cursor, &name))
+        uint32_t field = native_field(decoder, &cursor);
+        if (__builtin_expect(field == FIELD_FAULT, 0))
             return (struct json_cursor){NULL, NULL};
-        uint64_t head = json_scan_head(scan, name);
-        uint32_t field = json_keys_find(&decoder->native_keys, name, head, NATIVE_OTHER);
-        if (__builtin_expect(field == NATIVE_OTHER, 0)) {
-            if (decoder->leave_at_alerts && name.len == 6 && memcmp(name.at, "alerts", 6) == 0) {
-                decoder->has_alerts = true;
-                return (struct json_cursor){NULL, NULL};
-            }
-            if (!json_scan_add_name(scan, 0, name, head, at))
-                return (struct json_cursor){NULL, NULL};
-        } else if (!decode_known_name(scan, field, &event.seen, at)) {
-            return (struct json_cursor){NULL, NULL};
-        }
+        known += field < NATIVE_OTHER;
         event.name_at[field] = at;
         if (__builtin_expect(*cursor.at == '"', 1)) {
             if (!json_scan_string(scan, &cursor, &event.text[field]))
@@ -252,7 +271,7 @@ static struct json_cursor native_object(struct decoder *decoder, struct json_cur
         }
         step = json_scan_step(scan, &cursor, '}');
     }
-    if (step == JSON_STEP_FAULT || !decode_check_fields(scan, event.seen, begin))
+    if (step == JSON_STEP_FAULT || !decode_check_fields(scan, known, begin))
         return (struct json_cursor){NULL, NULL};
     for (uint32_t f = NATIVE_VALUE; f <= NATIVE_LABELS; f++)
         if (__builtin_expect(event.text[f].at != NULL, 0))

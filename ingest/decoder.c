@@ -12,8 +12,9 @@ struct decoder *decoder_create_with(json_index_fn index)
         return NULL;
     decoder->drafts = malloc(RECORD_EVENTS_MAX * sizeof(*decoder->drafts));
     decoder->labels = malloc(DECODE_LABELS_MAX * sizeof(*decoder->labels));
+    decoder->label_order = malloc(DECODE_LABELS_MAX * sizeof(*decoder->label_order));
     if (!json_scan_init(&decoder->scan, index) || decoder->drafts == NULL ||
-        decoder->labels == NULL) {
+        decoder->labels == NULL || decoder->label_order == NULL) {
         decoder_destroy(decoder);
         return NULL;
     }
@@ -34,6 +35,7 @@ void decoder_destroy(struct decoder *decoder)
     json_scan_release(&decoder->scan);
     free(decoder->drafts);
     free(decoder->labels);
+    free(decoder->label_order);
     free(decoder);
 }
 
@@ -47,31 +49,6 @@ bool decode_new_draft(struct decoder *decoder, const char *at, struct event_draf
     **draft = (struct event_draft){.labels = decoder->labels + decoder->label_count};
     json_scan_new_event(&decoder->scan);
     return true;
-}
-
-struct json_cursor decode_label_value(struct json_scan *scan, struct json_cursor cursor,
-                                      struct text *value)
-{
-    const char *at = cursor.at;
-    struct json_number number;
-
-    switch (*at) {
-    case '{':
-    case '[':
-        return json_scan_fault(scan, REJECT_SCHEMA, at,
-                               "a label must be text, a number, a boolean or null");
-    case 't':
-    case 'f':
-    case 'n':
-        cursor = json_scan_literal(scan, cursor);
-        break;
-    default:
-        cursor = json_scan_number(scan, cursor, &number);
-        break;
-    }
-    if (cursor.at != NULL && *at != 'n')
-        *value = (struct text){at, (uint32_t)(cursor.at - at)};
-    return cursor;
 }
 
 static void start_over(struct decoder *decoder, bool leave_at_alerts)

@@ -110,7 +110,7 @@ void json_scan_new_event(struct json_scan *scan)
 {
     struct json_names *names = scan->names;
 
-    names->count = 0;
+    names->count = names->placed = 0;
     names->objects = 0;
     names->stamp++;
     if (names->stamp >> (32 - JSON_NAME_INDEX_BITS) != 0) {
@@ -120,27 +120,37 @@ void json_scan_new_event(struct json_scan *scan)
     }
 }
 
+const char json_scan_twice[] = "a field comes twice in one object";
+
+bool json_scan_count_name(struct json_scan *scan, const char *at)
+{
+    if (scan->names->count == RECORD_FIELDS_MAX) {
+        json_scan_fault(scan, REJECT_SIZE, at, "more than 512 fields in one event");
+        return false;
+    }
+    scan->names->count++;
+    return true;
+}
+
 bool json_scan_place_name(struct json_scan *scan, uint32_t slot, struct json_name name,
                           const char *at)
 {
     struct json_names *names = scan->names;
     uint32_t mask = (1u << JSON_NAME_INDEX_BITS) - 1;
 
-    if (names->count == RECORD_FIELDS_MAX) {
-        json_scan_fault(scan, REJECT_SIZE, at, "more than 512 fields in one event");
+    if (!json_scan_count_name(scan, at))
         return false;
-    }
     for (; names->slot[slot] >> JSON_NAME_INDEX_BITS == names->stamp;
          slot = (slot + 1) % JSON_NAME_SLOTS) {
         const struct json_name *other = &names->name[names->slot[slot] & mask];
         if (other->hash == name.hash && other->object == name.object && other->len == name.len &&
             memcmp(other->at, name.at, name.len) == 0) {
-            json_scan_fault(scan, REJECT_SCHEMA, at, "a field comes twice in one object");
+            json_scan_fault(scan, REJECT_SCHEMA, at, json_scan_twice);
             return false;
         }
     }
-    names->slot[slot] = names->stamp << JSON_NAME_INDEX_BITS | names->count;
-    names->name[names->count++] = name;
+    names->slot[slot] = names->stamp << JSON_NAME_INDEX_BITS | names->placed;
+    names->name[names->placed++] = name;
     return true;
 }
 
@@ -254,6 +264,16 @@ bool json_scan_unescape(struct json_scan *scan, struct text *text)
         return false;
     }
     return true;
+}
+
+bool json_scan_rare_string(struct json_scan *scan, struct json_cursor *cursor, struct text *text)
+{
+    const char *end = scan->record + (cursor->quote[1] & ~JSON_INDEX_ESCAPED);
+
+    *text = (struct text){cursor->at + 1, (uint32_t)(end - cursor->at - 1)};
+    cursor->at = end + 1;
+    cursor->quote += 2;
+    return json_scan_unescape(scan, text);
 }
 
 struct json_cursor json_scan_literal(struct json_scan *scan, struct json_cursor cursor)

@@ -41,7 +41,8 @@ enum {
 /* The names of one event, to find repeated ones: an open hash table whose slots
  * are emptied all at once by a new stamp. */
 struct json_names {
-    uint32_t count;
+    uint32_t count;                 /* names of the event, the known ones aside */
+    uint32_t placed;                /* of them in the table; those of name_table.h need none */
     uint32_t stamp;                 /* of this event, in the upper bits of a slot */
     uint32_t objects;               /* objects numbered so far */
     uint32_t slot[JSON_NAME_SLOTS]; /* stamp, index into name[] */
@@ -77,8 +78,9 @@ void json_scan_release(struct json_scan *scan);
  * first byte that is no blank, which is '{' or '['. */
 struct json_cursor json_scan_begin(struct json_scan *scan, const char *record, size_t bytes);
 
-/* Why a record is refused that holds one document behind another. */
+/* Why a record is refused that holds one document behind another, or a name twice. */
 extern const char json_scan_second[];
+extern const char json_scan_twice[];
 
 /* The record must end where the cursor stands. */
 bool json_scan_finish(struct json_scan *scan, struct json_cursor cursor);
@@ -92,6 +94,9 @@ struct json_cursor json_scan_fault(struct json_scan *scan, enum reject_reason re
 
 /* Unescapes text[0..len) into the scratch and checks its length. False: a fault. */
 bool json_scan_unescape(struct json_scan *scan, struct text *text);
+
+/* One more name that the table of names need not hold. False: it is one too many. */
+bool json_scan_count_name(struct json_scan *scan, const char *at);
 
 /* Adds a name to object `object`; false when it came before, or when there are too
  * many. `head`: its first eight bytes. The slow half of json_scan_add_name(). */
@@ -121,20 +126,22 @@ static inline const char *json_scan_blank(const char *at)
     return at;
 }
 
+/* The slow half of json_scan_string(): one with an escape, or one that is too long. */
+bool json_scan_rare_string(struct json_scan *scan, struct json_cursor *cursor, struct text *text);
+
 /* The string that starts at cursor->at, unescaped; the cursor moves behind it. */
 static inline bool json_scan_string(struct json_scan *scan, struct json_cursor *cursor,
                                     struct text *text)
 {
-    uint32_t close = cursor->quote[1];
-    const char *end = scan->record + (close & ~JSON_INDEX_ESCAPED);
+    const char *from = cursor->at + 1;
+    /* A mark of an escape makes the length larger than any that is allowed. */
+    uint32_t len = cursor->quote[1] - (uint32_t)(from - scan->record);
 
-    text->at = cursor->at + 1;
-    text->len = (uint32_t)(end - text->at);
-    cursor->at = end + 1;
+    if (__builtin_expect(len > RECORD_STRING_BYTES_MAX, 0))
+        return json_scan_rare_string(scan, cursor, text);
+    *text = (struct text){from, len};
+    cursor->at = from + len + 1;
     cursor->quote += 2;
-    if (__builtin_expect((close & JSON_INDEX_ESCAPED) != 0 || text->len > RECORD_STRING_BYTES_MAX,
-                         0))
-        return json_scan_unescape(scan, text);
     return true;
 }
 
@@ -167,8 +174,31 @@ static inline bool json_scan_add_name(struct json_scan *scan, uint32_t object, s
                              names->slot[slot] >> JSON_NAME_INDEX_BITS == names->stamp,
                          0))
         return json_scan_place_name(scan, slot, it, at);
-    names->slot[slot] = names->stamp << JSON_NAME_INDEX_BITS | names->count;
-    names->name[names->count++] = it;
+    names->slot[slot] = names->stamp << JSON_NAME_INDEX_BITS | names->placed;
+    names->name[names->placed++] = it;
+    names->count++;
+    return true;
+}
+
+/* A name as it mostly comes: no blank before the colon or behind it, no escape, of one to
+ * `len_max` bytes, and with as many as JSON_NAME_SPARE of the record from its first one on, which
+ * whoever asked may read. The cursor moves to the value. False, with nothing done, for all else. */
+enum { JSON_NAME_SPARE = 32 };
+
+static inline bool json_scan_short_name(const struct json_scan *scan, struct json_cursor *cursor,
+                                        uint32_t len_max, struct text *name)
+{
+    const char *at = cursor->at + 1;
+
+    if (__builtin_expect(scan->last - at < JSON_NAME_SPARE + 3 || at[-1] != '"', 0))
+        return false;
+    /* A mark of an escape makes the length larger than any that is allowed. */
+    uint32_t len = cursor->quote[1] - (uint32_t)(at - scan->record);
+    if (__builtin_expect(len - 1 >= len_max || at[len + 1] != ':' || at[len + 2] <= ' ', 0))
+        return false;
+    *name = (struct text){at, len};
+    cursor->at = at + len + 2;
+    cursor->quote += 2;
     return true;
 }
 

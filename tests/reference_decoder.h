@@ -527,6 +527,20 @@ static bool ref_same_text(const char *want, struct text text)
     return text.len == strlen(want) && (text.len == 0 || memcmp(text.at, want, text.len) == 0);
 }
 
+/* Where an order of labels comes with them, is it that of their names, all of them? */
+static bool ref_is_ordered(const struct event_draft *draft)
+{
+    for (uint32_t i = 1; draft->label_order != NULL && i < draft->label_count; i++) {
+        struct text a = draft->labels[draft->label_order[i - 1]].name;
+        struct text b = draft->labels[draft->label_order[i]].name;
+        int way = memcmp(a.at, b.at, a.len < b.len ? a.len : b.len);
+        /* No name comes twice: what rises throughout leaves none out. */
+        if (way > 0 || (way == 0 && a.len >= b.len))
+            return false;
+    }
+    return true;
+}
+
 /* What differs, NULL when nothing does. */
 static const char *ref_compare_event(const struct ref_event *event, const struct event_draft *draft)
 {
@@ -575,6 +589,8 @@ static const char *ref_compare_event(const struct ref_event *event, const struct
         if (!ref_same_text(want, text))
             return "value of a label";
     }
+    if (!ref_is_ordered(draft))
+        return "order of labels";
     return count == draft->label_count ? NULL : "number of labels";
 }
 
