@@ -22,6 +22,11 @@ struct region {
     uint8_t free[2 * LEAVES];
 };
 
+static inline size_t level_bytes(unsigned level)
+{
+    return (size_t)HUGE_BYTES_MIN << level;
+}
+
 static struct region *regions;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
@@ -88,7 +93,7 @@ static void *region_take(struct region *region, unsigned level)
     }
     region->free[node] = 0;
     nodes_join(region, node, level);
-    return region->at + (size_t)(node - (1u << (LEVELS - 1 - level))) * (HUGE_BYTES_MIN << level);
+    return region->at + (size_t)(node - (1u << (LEVELS - 1 - level))) * level_bytes(level);
 }
 
 static unsigned level_of(size_t bytes)
@@ -129,7 +134,7 @@ static void region_give(void *block, unsigned level)
         link = &(*link)->next;
     region = *link;
     unsigned node = (1u << (LEVELS - 1 - level)) +
-                    (unsigned)((size_t)((char *)block - at) / (HUGE_BYTES_MIN << level));
+                    (unsigned)((size_t)((char *)block - at) / level_bytes(level));
     assert(region->free[node] == 0);
     region->free[node] = (uint8_t)(level + 1);
     nodes_join(region, node, level);
