@@ -384,7 +384,8 @@ int service_go_on(struct service **at, struct error *err)
         *at = NULL;
         return create_before(service, &refused, at, err);
     }
-    if (code == EXIT_DATA)
+    /* Settings that cannot go on with the unit as well: nobody else has it. */
+    if (code == EXIT_DATA || code == EXIT_CONFIG)
         service_tell_refusal(service, err);
     service->stands_by = code != EXIT_OK;
     return code;

@@ -14,6 +14,7 @@
 #include "base/host.h"
 #include "daemon/command.h"
 #include "daemon/log.h"
+#include "daemon/past_check.h"
 
 void service_read_unit(struct unit *unit, struct daemon_counters *to)
 {
@@ -117,10 +118,26 @@ static void on_decided(void *self)
     host()->waker_wake(host()->self, service->options.waker);
 }
 
+static int fits(void *self, struct error *err)
+{
+    const struct service *service = self;
+    struct engine_terms ignored;
+    struct id128 set;
+    char *changes;
+    int code = past_check_dir(service->config->data.dir, true, &service->engine_config, &changes,
+                              &set, &ignored, err);
+
+    free(changes);
+    return code;
+}
+
 int service_stand_by(struct service *service, struct error *err)
 {
-    const struct unit_options options = {
-        .config = service->config, .dir = &service->dir, .self = service, .decided = on_decided};
+    const struct unit_options options = {.config = service->config,
+                                         .dir = &service->dir,
+                                         .self = service,
+                                         .decided = on_decided,
+                                         .fits = fits};
     struct admin_config admin = {
         .listen = service->config->admin.listen,
         .connections_max = (unsigned)service->config->admin.connections_max,

@@ -49,6 +49,9 @@ struct unit {
     bool has_thread;
     bool was_answered; /* this and the next are the thread's own */
     struct lease_watch watch;
+    bool has_checked; /* whether its settings can go on with the unit of this number */
+    uint64_t checked;
+    struct error unfit;        /* why they cannot; "": they can, as far as is known */
     struct unit_follow follow; /* but for its counters */
     int waker;                 /* of the thread */
     uint64_t began_ns;
@@ -132,11 +135,12 @@ static void wait_for(struct unit *unit, enum shared_verdict verdict, const struc
                      enum shared_verdict *before)
 {
     const char *apart = verdict == SHARED_TAKEN ? unit_follow_why(&unit->follow) : NULL;
+    const char *unfit = unit->unfit.text[0] != '\0' ? unit->unfit.text : NULL;
 
     pthread_mutex_lock(&unit->lock);
-    error_set(&unit->why, "standing by: %.900s%s%.900s", why->text,
-              apart != NULL ? "; this directory does not follow: " : "",
-              apart != NULL ? apart : "");
+    error_set(&unit->why, "standing by: %.600s%s%.600s%s%.600s", why->text,
+              apart != NULL ? "; this directory does not follow: " : "", apart != NULL ? apart : "",
+              unfit != NULL ? "; it cannot take over: " : "", unfit != NULL ? unfit : "");
     pthread_mutex_unlock(&unit->lock);
     if (verdict == *before)
         return;
@@ -151,7 +155,9 @@ static void decide(struct unit *unit, enum unit_stand stand, const struct error 
     unit->stand = stand;
     if (stand == UNIT_REFUSED) {
         unit->why = *why;
-        unit->verdict = unit->joined.is_disk_failed ? EXIT_IO : EXIT_DATA;
+        unit->verdict = unit->unfit.text[0] != '\0'   ? EXIT_CONFIG
+                        : unit->joined.is_disk_failed ? EXIT_IO
+                                                      : EXIT_DATA;
     }
     pthread_mutex_unlock(&unit->lock);
     unit->options.decided(unit->options.self);
@@ -267,13 +273,46 @@ static bool go_alone(struct unit *unit, struct error *err)
                         true, err);
 }
 
+/* What cannot be gone on with does not change as long as the unit has the same owner. What else a
+ * start would refuse is said by the start. */
+static void check_settings(struct unit *unit)
+{
+    bool was_unfit = unit->unfit.text[0] != '\0';
+    struct error why;
+
+    if (unit->follow.copied[SHARED_JOURNAL] == 0 ||
+        (unit->has_checked && unit->checked == unit->watch.fence))
+        return;
+    unit->has_checked = true;
+    unit->checked = unit->watch.fence;
+    bool is_unfit = unit->options.fits(unit->options.self, &why) == EXIT_CONFIG;
+    unit->unfit.text[0] = '\0';
+    if (is_unfit)
+        unit->unfit = why;
+    if (is_unfit && !was_unfit)
+        log_event(LOG_ERROR, "standby_unfit", log_text("why", why.text),
+                  log_text("next", "it does not take the unit; when nobody else has it, it ends, "
+                                   "and the sinks are told"));
+}
+
+/* SHARED_FINE: the unit is ours, or, with settings that cannot go on with it, could be. */
+static enum shared_verdict ask(struct unit *unit, uint64_t *taken_ns, int64_t *left_ms,
+                               struct error *err)
+{
+    if (unit->unfit.text[0] != '\0')
+        return lease_watch_ask(&unit->watch, unit->store, left_ms, err);
+    return lease_watch_take(&unit->watch, unit->store, taken_ns, left_ms, err);
+}
+
 /* Until it is to be asked again; meanwhile it is followed where another has the unit. */
 static void rest(struct unit *unit, enum shared_verdict verdict, int64_t left_ms)
 {
     int64_t ask_ms = lease_watch_ask_ms(&unit->watch);
 
-    if (verdict == SHARED_TAKEN)
+    if (verdict == SHARED_TAKEN) {
         left_ms -= unit_follow_step(&unit->follow, unit->store);
+        check_settings(unit);
+    }
     if ((verdict != SHARED_TAKEN && verdict != SHARED_UNSURE) || left_ms > ask_ms)
         left_ms = ask_ms;
     if (left_ms < ASK_MS_LEAST)
@@ -290,8 +329,12 @@ static void *run(void *self)
     while (!must_stop(unit)) {
         uint64_t taken_ns;
         int64_t left_ms;
-        verdict = lease_watch_take(&unit->watch, unit->store, &taken_ns, &left_ms, &err);
+        verdict = ask(unit, &taken_ns, &left_ms, &err);
         unit->was_answered |= verdict != SHARED_AWAY;
+        if (verdict == SHARED_FINE && unit->unfit.text[0] != '\0') {
+            decide(unit, UNIT_REFUSED, &unit->unfit);
+            return NULL;
+        }
         if (verdict == SHARED_FINE && own(unit, taken_ns, &verdict, &err)) {
             decide(unit, UNIT_OWNS, &err);
             return NULL;

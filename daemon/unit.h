@@ -7,12 +7,15 @@
  *       |  +-- another owns it, or the store does not answer
  *       +----- it has not answered since the start, for a lease time, and the directory has a
  *       |      journal ------------------------------------------------------> ALONE (D4)
- *       +----- the store or the directory is not what it must be -----------> REFUSED: the run ends
+ *       +----- the store or the directory is not what it must be, or the unit was to be taken with
+ *              settings that cannot go on with it --------------------------> REFUSED: the run ends
  *
  *   OWNS, ALONE --another owner has been there--> the verdict: the run ends with EXIT_OVERTAKEN
  *
  * From OWNS and ALONE on the mirror (store/mirror.h) keeps the lease, and the store up with the
  * journal and the intake log.
+ *
+ * Settings that cannot go on with the unit are said while it stands by, and take it from nobody.
  *
  * Where the store knew nothing of the unit, and the directory neither, the past is caught up with
  * before anybody is told (S4): what resolves meanwhile is not told at all.
@@ -39,6 +42,9 @@ struct unit_options {
     const struct data_dir *dir;  /* locked */
     void *self;
     void (*decided)(void *self); /* it does not stand by any more. Thread: the unit's */
+    /* Whether a run under these settings can go on with what the directory holds: EXIT_OK, or the
+     * exit code of the start that would be refused, with a sentence. Thread: the unit's. */
+    int (*fits)(void *self, struct error *err);
 };
 
 /* Begins to ask. EXIT_OK, or an exit code with a sentence. Owner: the caller, until unit_destroy().

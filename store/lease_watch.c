@@ -48,8 +48,8 @@ static bool is_nobodys(const struct lease_watch *watch, enum shared_former last)
                                      last == SHARED_FORMER_SELF || last == SHARED_FORMER_DOUBT);
 }
 
-enum shared_verdict lease_watch_take(struct lease_watch *watch, struct shared_store *store,
-                                     uint64_t *taken_ns, int64_t *left_ms, struct error *err)
+enum shared_verdict lease_watch_ask(struct lease_watch *watch, struct shared_store *store,
+                                    int64_t *left_ms, struct error *err)
 {
     uint64_t lease_ns = watch->lease_ms * UINT64_C(1000000), asked_ns = host_mono_ns();
     struct shared_ownership unit;
@@ -71,6 +71,16 @@ enum shared_verdict lease_watch_take(struct lease_watch *watch, struct shared_st
                   unit.fence);
         return SHARED_UNSURE;
     }
+    return SHARED_FINE;
+}
+
+enum shared_verdict lease_watch_take(struct lease_watch *watch, struct shared_store *store,
+                                     uint64_t *taken_ns, int64_t *left_ms, struct error *err)
+{
+    enum shared_verdict verdict = lease_watch_ask(watch, store, left_ms, err);
+
+    if (verdict != SHARED_FINE)
+        return verdict;
     *taken_ns = host_mono_ns();
-    return shared_store_take(store, watch->lease_ms, unit.fence, err);
+    return shared_store_take(store, watch->lease_ms, watch->fence, err);
 }

@@ -35,6 +35,11 @@ struct lease_watch {
     bool has_forgotten; /* that was a smaller one than before, and nobody has taken it since */
 };
 
+/* Asks. SHARED_FINE: it may be taken, behind the ownership of number watch->fence. Else as the next
+ * says. */
+enum shared_verdict lease_watch_ask(struct lease_watch *watch, struct shared_store *store,
+                                    int64_t *left_ms, struct error *err);
+
 /* Asks, and takes the unit if it may be taken. SHARED_FINE: it is ours since `*taken_ns`
  * (monotonic, read before). Else a sentence; with SHARED_TAKEN and SHARED_UNSURE `*left_ms` is when
  * the lease, or what is waited for, is over. */
