@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/event.h"
+#include "base/hash.h"
 #include "base/text.h"
 
 enum { SEED = 42 };
@@ -229,6 +230,50 @@ static void host_is_the_label_or_the_start_of_the_resource(void **state)
     free(text);
 }
 
+/* Images of earlier versions hold these hashes: a faster way must find the same. Here the borders
+ * are taken in one after the other. */
+static void attributes_hash_as_they_always_did(void **state)
+{
+    static const char words[] = "abcdefghijklmnopqrstuvwxyz";
+    struct event_draft draft = draft_of("t", "s", "r", "c", "", "a message");
+    struct event_label label[20];
+
+    (void)state;
+    draft.labels = label;
+    for (uint32_t count = 0; count < 20; count++) {
+        label[count] = (struct event_label){{words + count, count % 3 + 1}, {words, count}};
+        draft.label_count = count + 1;
+        struct event_text *text = pack(&draft);
+        uint32_t from = text->field_end[FIELD_MESSAGE], last = 2 * count + 1;
+        uint64_t hash = SEED ^ hash_mix((uint64_t)SEVERITY_MAJOR << 8 | EVENT_CLEAR | 0x10000u);
+        uint64_t borders = 0;
+        for (uint32_t i = 0; i <= last; i++)
+            borders = borders * 0x9e3779b97f4a7c15ULL + (text->label_end[i] - from);
+        hash = hash64(event_text_data(text) + from, text->label_end[last] - from,
+                      hash ^ hash_mix(borders + count + 1));
+        assert_int_equal(event_attr_hash(text, SEVERITY_MAJOR, EVENT_CLEAR, SEED), hash);
+        free(text);
+    }
+}
+
+/* An order that comes with the labels is taken as it is, here one that no sort would give. */
+static void packing_follows_the_order_that_comes(void **state)
+{
+    static const uint16_t order[] = {1, 0, 2};
+    const struct event_label label[] = {{text_of("job"), text_of("a")},
+                                        {text_of("rack"), text_of("b")},
+                                        {text_of("app"), text_of("c")}};
+    struct event_draft draft = draft_of("t", "s", "r", "c", "", "");
+
+    (void)state;
+    draft.labels = label;
+    draft.label_order = order;
+    draft.label_count = 3;
+    struct event_text *text = pack(&draft);
+    assert_memory_equal(event_text_data(text) + 4, "rackbjobaappc", 13);
+    free(text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -237,6 +282,8 @@ int main(void)
         cmocka_unit_test(labels_count_by_border_and_not_by_order),
         cmocka_unit_test(packing_sorts_any_number_of_labels),
         cmocka_unit_test(packing_copies_every_length_exactly),
+        cmocka_unit_test(attributes_hash_as_they_always_did),
+        cmocka_unit_test(packing_follows_the_order_that_comes),
         cmocka_unit_test(host_is_the_label_or_the_start_of_the_resource),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
