@@ -71,8 +71,9 @@ int check_start(struct config *config, const struct rule_set *rules, const struc
         error_set(err, "out of memory for the engine's configuration");
         return EXIT_SYSTEM;
     }
-    code = past_check_dir(config->data.dir, config->shared.address[0] != '\0', &engine, &changes,
-                          &before, &terms, err);
+    code = past_check_dir(config->data.dir, config->shared.address[0] != '\0',
+                          rules != NULL ? rule_set_hash(rules) : (struct id128){0, 0}, &engine,
+                          &changes, &before, &terms, err);
     if (code != EXIT_OK) {
         error_prefix(err, "data.dir: ");
     } else {

@@ -5,6 +5,7 @@
 #include "daemon/durable_parts.h"
 
 #include "daemon/log.h"
+#include "store/history_query.h"
 
 enum { END_WAIT_S = 2 };
 
@@ -29,6 +30,23 @@ static void on_news(void *self, enum history_news news, const char *sentence)
         log_event(LOG_ERROR, "history_missed", log_text("why", sentence));
         break;
     }
+}
+
+uint64_t durable_history_frame(const struct durable *durable)
+{
+    struct history_reader *reader;
+    struct history_state state;
+    char path[DATA_DIR_PATH_BYTES];
+    enum history_refusal why;
+    struct error ignored;
+
+    data_dir_folder(&durable->dir, HISTORY_FILE, path);
+    if (durable->options.history == NULL ||
+        history_reader_open(path, durable->dir.id, &reader, &why, &ignored) != 0)
+        return 0;
+    history_reader_state(reader, &state);
+    history_reader_close(reader);
+    return state.place.frame;
 }
 
 void durable_history_begin(struct durable *durable, uint64_t frame)

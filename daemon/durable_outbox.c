@@ -115,10 +115,12 @@ static int sink_of(const struct outbox_config *config, const char *name, bool *f
     return -1;
 }
 
-/* S3: what another owner had not finished, as far as is known, it may have sent since. */
+/* S3: what another owner had not finished, as far as is known, it may have sent since; and what
+ * stood in the journal where it was lost, the run before may have. */
 static bool may_be_sent(const struct durable *durable)
 {
-    return durable->options.unit != NULL && unit_taken_over_ms(durable->options.unit) > 0;
+    return durable->doubt_ms > 0 ||
+           (durable->options.unit != NULL && unit_taken_over_ms(durable->options.unit) > 0);
 }
 
 static void resume(struct durable *durable, const struct journal_recalled_op *known, int sink,
@@ -153,6 +155,7 @@ int durable_fill_outbox(struct durable *durable, struct outbox_config *config, s
     bool folds = false;
     int sink = -1;
 
+    config->taken_over_ms = durable->doubt_ms;
     config->moved = on_moved;
     config->moved_self = durable;
     durable->resumed = calloc(past->op_count + 1, sizeof(*durable->resumed));

@@ -139,6 +139,7 @@ struct durable {
     bool has_begin;        /* the same: the first watermark is in it */
     VECTOR_OF(struct journal_position) positions; /* incident role */
     struct outbox *outbox;                        /* NULL: no sinks; set under gates_lock */
+    int64_t doubt_ms; /* what is told up to then may have been told; 0: nothing was lost. setup */
     struct outbox_resumed *resumed;
     size_t resumed_count, foreign_ops;
     pthread_mutex_t gates_lock;
@@ -202,6 +203,9 @@ void durable_open_gates(struct durable *durable, uint64_t ticket);
 
 /* The journal is durable up to `frame`. Thread: setup, journal, and at the end setup again, when
  * nothing is committed any more. */
+/* Up to which frame the history that is there had read the journal; 0: none is, or it does not say.
+ * Setup. */
+uint64_t durable_history_frame(const struct durable *durable);
 void durable_history_begin(struct durable *durable, uint64_t frame);
 void durable_history_tell(struct durable *durable, uint64_t frame);
 void durable_history_end(struct durable *durable);

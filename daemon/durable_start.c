@@ -100,6 +100,24 @@ static int keep_rules_and_settings(struct durable *durable, struct error *err)
     return code == EXIT_OK ? look_at_kept(durable, err) : code;
 }
 
+/* More was told than the journal knows: a part of it was lost, or it was put back older than what
+ * was made of it. Sinks that fold no repeats hear that what comes may be one. */
+static void find_doubt(struct durable *durable, const struct error *lost, uint64_t frame)
+{
+    const uint64_t history = durable_history_frame(durable);
+
+    if (lost->text[0] == '\0' && durable->snapshots.ahead.count == 0 && history <= frame)
+        return;
+    durable->doubt_ms = host_wall_ms();
+    log_event(LOG_WARNING, "told_before", log_text("path", durable->dir.path),
+              log_text("why", lost->text[0] != '\0' ? "a loss of the journal is accepted"
+                              : history > frame     ? "the history knows more than the journal"
+                                                    : "a snapshot knows more than the journal"),
+              log_number("frame", (int64_t)frame),
+              log_text("next", "what is told up to now may have been told: sinks that fold no "
+                               "repeats hear so"));
+}
+
 /* Reads the journal to its end, behind `frame`, and opens it there for writing. */
 static int read_journal(struct durable *durable, struct segment_log **log, uint64_t *frame,
                         struct error *err)
@@ -112,8 +130,8 @@ static int read_journal(struct durable *durable, struct segment_log **log, uint6
         return code;
     if (lost.text[0] != '\0')
         log_event(LOG_ERROR, "journal_loss_accepted", log_text("what", lost.text),
-                  log_text("next", "all behind it is cut off and told anew: sinks that fold no "
-                                   "repeats may get it twice"));
+                  log_text("next", "all behind it is cut off and told anew, as what may be a "
+                                   "repeat"));
     journal_recall_summary(durable->recall, &durable->past);
     if (durable->options.has_intake)
         code = past_check_intake(&durable->past, &durable->snapshots.begin, durable->dir.path,
@@ -128,6 +146,7 @@ static int read_journal(struct durable *durable, struct segment_log **log, uint6
                   log_number("groups", (int64_t)journal_reader_unfinished(reader)),
                   log_text("next", "what was not committed is done again"));
     *frame = journal_reader_end(reader)->next_frame - 1;
+    find_doubt(durable, &lost, *frame);
     code = durable_remove_ahead(durable, err);
     if (code != EXIT_OK)
         goto out;

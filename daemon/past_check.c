@@ -1,11 +1,13 @@
 /* past_check.c - see past_check.h. */
 #include "daemon/past_check.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/hash.h"
+#include "base/slab.h"
 #include "base/text.h"
 #include "daemon/command.h"
 #include "daemon/data_look.h"
@@ -136,8 +138,36 @@ int past_check_intake(const struct journal_summary *past, const struct snapshot_
     return EXIT_DATA;
 }
 
-int past_check_dir(const char *path, bool unit, const struct engine_config *engine, char **changes,
-                   struct id128 *set, struct engine_terms *terms, struct error *err)
+/* What a start would load is there, or is configured, and would be kept anew. */
+static int check_kept(const struct data_look_known *known, const char *blobs, struct id128 rules,
+                      const char *settings, struct error *err)
+{
+    const struct id128 now = hash128(settings, strlen(settings), 0);
+    const struct journal_summary *past = &known->sum;
+    const struct snapshot_facts *facts = &known->recalled.begin.facts;
+    const uint32_t sets = known->recalled.begin.number > 0 ? facts->set_count : 0;
+    struct id128 *ids = memory_alloc((past->rules_count * 2 + sets + 1) * sizeof(*ids));
+    struct kept_counts counts;
+    size_t count = 0;
+    int rc;
+
+    for (size_t i = 0; i < past->rules_count; i++) {
+        if (!id128_equal(past->rules[i].set, rules))
+            ids[count++] = past->rules[i].set;
+        if (!id128_equal(past->rules[i].settings, now))
+            ids[count++] = past->rules[i].settings;
+    }
+    for (uint32_t i = 0; i < sets; i++)
+        if (!id128_equal(facts->sets[i], rules))
+            ids[count++] = facts->sets[i];
+    rc = kept_files_look(blobs, ids, count, false, &counts, err);
+    free(ids);
+    return rc == 0 ? EXIT_OK : rc == -ENOENT || rc == -EBADMSG ? EXIT_DATA : EXIT_IO;
+}
+
+int past_check_dir(const char *path, bool unit, struct id128 rules,
+                   const struct engine_config *engine, char **changes, struct id128 *set,
+                   struct engine_terms *terms, struct error *err)
 {
     struct data_look_intake intake;
     struct data_look_known known;
@@ -160,6 +190,8 @@ int past_check_dir(const char *path, bool unit, const struct engine_config *engi
     if (code == EXIT_OK)
         code = past_check_intake(&known.sum, &known.recalled.begin, look.dir.path, intake.next,
                                  unit, err);
+    if (code == EXIT_OK)
+        code = check_kept(&known, blobs, rules, settings, err);
     if (code == EXIT_OK)
         code = past_check(&known.sum, &known.recalled.begin, look.dir.path, blobs, settings,
                           changes, terms, err);

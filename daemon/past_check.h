@@ -30,8 +30,10 @@ int past_check_intake(const struct journal_summary *past, const struct snapshot_
 
 /* Both of a data directory that is only looked into, also while a daemon uses it. EXIT_OK where
  * there is none yet. *set: the rules that were in force last; zero where none were. *terms: those
- * that were, or of `engine` where none were. `unit`: as past_check_intake(). */
-int past_check_dir(const char *path, bool unit, const struct engine_config *engine, char **changes,
-                   struct id128 *set, struct engine_terms *terms, struct error *err);
+ * that were, or of `engine` where none were. `unit`: as past_check_intake();
+ * `rules`: the set that is configured, zero where that is not known. */
+int past_check_dir(const char *path, bool unit, struct id128 rules,
+                   const struct engine_config *engine, char **changes, struct id128 *set,
+                   struct engine_terms *terms, struct error *err);
 
 #endif

@@ -107,7 +107,8 @@ static int create_outbox(struct service *service, struct error *err)
     if (service->unit != NULL) {
         config.may_leave = unit_may_leave;
         config.may_leave_self = service->unit;
-        config.taken_over_ms = unit_taken_over_ms(service->unit);
+        if (config.taken_over_ms == 0)
+            config.taken_over_ms = unit_taken_over_ms(service->unit);
     }
     refusals = service_fill_refusals(service, &config);
     rc = outbox_create(&config, &service->outbox, err);

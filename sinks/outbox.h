@@ -137,7 +137,8 @@ struct outbox_config {
     enum outbox_leave (*may_leave)(void *self, bool folds);
     void *may_leave_self;
 
-    /* Another process told the sinks until then, and it is not known of what: class C waits the
+    /* Another process told the sinks until then, or this one's before it, and it is not known of
+     * what: class C waits the
      * settle time before its first look-up, and what class D is told of changes up to then says
      * that it may be a repeat. 0: none did. Unit: ms of the wall clock. */
     int64_t taken_over_ms;

@@ -5,6 +5,18 @@
 #include <inttypes.h>
 #include <string.h>
 
+/* The way out of a journal that is damaged, which a page may name to people who have no manual. */
+static void say_way_out(bool may_cut, struct error *err)
+{
+    const struct error what = *err;
+
+    error_set(err, "%.2500s; put back the files of a copy, with its snapshots, or %s", what.text,
+              may_cut ? "run once with --accept-loss, which cuts the journal there and tells anew "
+                        "what stood behind it (keep a copy of the directory first)"
+                      : "give this run a data directory of its own, which knows nothing of what is "
+                        "open");
+}
+
 /* Reads the journal behind what is known already. */
 static int read_on(const struct snapshot_recall_config *config, struct snapshot_recalled *out,
                    const struct journal_place *known, enum segment_refusal *why, struct error *err)
@@ -12,6 +24,8 @@ static int read_on(const struct snapshot_recall_config *config, struct snapshot_
     int rc = journal_reader_create(config->journal, &out->reader, why, err);
 
     out->lost.text[0] = '\0';
+    if (rc != 0 && *why == SEGMENT_REFUSED_DAMAGED)
+        say_way_out(false, err);
     if (rc != 0)
         return rc;
     journal_reader_skip(out->reader, known);
@@ -22,6 +36,9 @@ static int read_on(const struct snapshot_recall_config *config, struct snapshot_
         error_prefix(err, "%.3000s: behind frame %" PRIu64 ": ", config->journal->folder,
                      journal_reader_place(out->reader).frame);
         *why = SEGMENT_REFUSED_DAMAGED;
+        say_way_out(false, err);
+    } else if (rc != 0 && *why == SEGMENT_REFUSED_DAMAGED) {
+        say_way_out(!config->accept_loss, err);
     }
     return rc;
 }
@@ -134,6 +151,31 @@ static void say_begin_is_gone(const struct snapshot_recall_config *config,
                      out->count);
 }
 
+/* A journal without a segment beside snapshots is no new directory: what was told is in none that
+ * can be gone on from. */
+static int judge_empty(const struct snapshot_recall_config *config, struct snapshot_recalled *out,
+                       enum segment_refusal *why, struct error *err)
+{
+    struct error what;
+
+    if (out->count == 0 || journal_reader_end(out->reader)->place_count > 0)
+        return 0;
+    error_set(&what,
+              "%.1000s: no segment is there, and %.1000s holds %d snapshot%s that rest%s on them",
+              config->journal->folder, config->folder->path, out->count, out->count == 1 ? "" : "s",
+              out->count == 1 ? "s" : "");
+    if (config->accept_loss) {
+        out->lost = what;
+        return 0;
+    }
+    error_set(err,
+              "%s; put back the files of a copy, with its snapshots, or run once with "
+              "--accept-loss, which tells all anew from the beginning",
+              what.text);
+    *why = SEGMENT_REFUSED_DAMAGED;
+    return -EBADMSG;
+}
+
 int snapshot_recall(const struct snapshot_recall_config *config, struct snapshot_recalled *out,
                     enum segment_refusal *why, struct error *err)
 {
@@ -168,6 +210,8 @@ int snapshot_recall(const struct snapshot_recall_config *config, struct snapshot
         *why = SEGMENT_REFUSED_DAMAGED;
         rc = -EBADMSG;
     }
+    if (rc == 0)
+        rc = judge_empty(config, out, why, err);
     if (rc != 0)
         snapshot_recalled_release(out);
     return rc;

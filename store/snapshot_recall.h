@@ -34,10 +34,10 @@ struct snapshot_recalled {
     uint64_t begin_told;           /* changes and ops up to begin.facts.known */
     struct journal_recall *recall;
     struct journal_reader *reader; /* at its end */
-    struct error lost;             /* what of the journal was damaged, where that is accepted */
-    uint64_t newest;               /* the largest number there was; 0: none */
-    int count;                     /* of files */
-    struct error newest_why;       /* why the newest was passed over; "": it was not */
+    struct error lost;       /* what of the journal was damaged or gone, where that is accepted */
+    uint64_t newest;         /* the largest number there was; 0: none */
+    int count;               /* of files */
+    struct error newest_why; /* why the newest was passed over; "": it was not */
 };
 
 /* Owner:  the caller of all in `out`, until snapshot_recalled_release().

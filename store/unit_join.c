@@ -4,6 +4,7 @@
 #include "store/unit_join.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +18,12 @@
 #include "store/unit_image.h"
 
 /* Logs that were put aside and are still there: beyond these a person has to look. */
-enum { ASIDE_MAX = 100, RENEWALS_PER_LEASE = 3 };
+enum { ASIDE_MAX = 100, RENEWALS_PER_LEASE = 3, FORMAT_BYTES_MAX = 4096 };
+
+/* Of a store that lacks something. */
+#define WAY_OUT                                                                                    \
+    "where the directory of a daemon has the whole journal of the unit, delete the unit's keys "   \
+    "in the Redis and start that one first"
 
 /* A frame that came, until it is written. */
 struct held_frame {
@@ -165,6 +171,24 @@ static int put_snapshots_aside(const struct join *join)
     return rc == -ENOENT ? 0 : rc;
 }
 
+/* So that fsck and audit can read what is put aside, whose id it has: FORMAT, where there is one.
+ */
+static int copy_format(const char *folder, const char *aside)
+{
+    const struct host *h = host();
+    char path[DATA_DIR_PATH_BYTES + 16], text[FORMAT_BYTES_MAX];
+    ssize_t bytes;
+    int fd;
+
+    snprintf(path, sizeof(path), "%.4000s/../FORMAT", folder);
+    fd = h->open(h->self, path, O_RDONLY, 0);
+    if (fd < 0)
+        return fd == -ENOENT ? 0 : fd;
+    bytes = h->pread(h->self, fd, text, sizeof(text), 0);
+    h->close(h->self, fd);
+    return bytes < 0 ? (int)bytes : host_replace_file(aside, "FORMAT", text, (size_t)bytes);
+}
+
 /* A folder for what is put aside by this join. */
 static int make_aside(struct join *join)
 {
@@ -177,7 +201,7 @@ static int make_aside(struct join *join)
         snprintf(join->out->aside, sizeof(join->out->aside), "%.4000s.aside.%d", folder, i);
         rc = host()->mkdir(host()->self, join->out->aside, 0700);
     }
-    return rc;
+    return rc == 0 ? copy_format(folder, join->out->aside) : rc;
 }
 
 /* Our log goes under another name, and an empty one takes its place. */
@@ -389,7 +413,7 @@ static enum shared_verdict begin_from_image(struct join *join)
     if (verdict == SHARED_FINE && there.chain != known.chain) {
         error_set(join->err,
                   "the unit's image in the shared store is not of its journal, which has another "
-                  "frame %" PRIu64,
+                  "frame %" PRIu64 "; " WAY_OUT,
                   known.number);
         verdict = SHARED_DAMAGED;
     }
@@ -491,8 +515,8 @@ static enum shared_verdict ends_elsewhere(struct join *join, enum shared_log whi
     if (verdict == SHARED_AWAY)
         return verdict;
     error_set(join->err,
-              "the unit's %s in the shared store ends behind frame %" PRIu64
-              ", and should behind %" PRIu64,
+              "the unit's %s in the shared store ends with frame %" PRIu64
+              ", and should end with frame %" PRIu64 "; " WAY_OUT,
               shared_log_name(which), end->number, theirs.number);
     return again.number != theirs.number || again.chain != theirs.chain ? SHARED_AWAY
                                                                         : SHARED_DAMAGED;
@@ -606,7 +630,7 @@ static enum shared_verdict look_for_gap(struct join *join, bool is_ours[SHARED_L
         return SHARED_FINE;
     error_set(join->err,
               "the unit's intake log in the shared store begins with frame %" PRIu64
-              ", and there is no image that stands for what was before",
+              ", and there is no image that stands for what was before; " WAY_OUT,
               join->first_intake);
     return SHARED_DAMAGED;
 }

@@ -142,6 +142,35 @@ static void frames_of(const char *path, char to[64])
     frames_of_log(&config, path, to);
 }
 
+/* What data_dir_open() makes, as far as it is moved about. */
+static const char format_text[] = "tocsin data directory\n";
+
+static void put_format(void)
+{
+    char path[DATA_DIR_PATH_BYTES];
+    FILE *file;
+
+    snprintf(path, sizeof(path), "%s/../FORMAT", folder);
+    file = fopen(path, "w");
+    assert_non_null(file);
+    fputs(format_text, file);
+    fclose(file);
+}
+
+static bool has_format(const char *aside)
+{
+    char path[DATA_DIR_PATH_BYTES + 16], text[64] = "";
+    FILE *file;
+
+    snprintf(path, sizeof(path), "%s/FORMAT", aside);
+    file = fopen(path, "r");
+    if (file == NULL)
+        return false;
+    text[fread(text, 1, sizeof(text) - 1, file)] = '\0';
+    fclose(file);
+    return strcmp(text, format_text) == 0;
+}
+
 static void frames_aside(const char *aside, char to[64])
 {
     char path[DATA_DIR_PATH_BYTES + 16];
@@ -254,6 +283,7 @@ static void S3_both_logs_of_the_unit_come_home(void **state)
         our_log_is(&intake, rows[i].pushed);
         theirs_is(store, rows[i].their_journal);
         their_log_is(store, SHARED_INTAKE, rows[i].their_pushed);
+        put_format();
         FINE(join(store, &joined, &err));
         frames_of(folder, frames);
         if (strcmp(frames, rows[i].journal_after) != 0)
@@ -277,6 +307,8 @@ static void S3_both_logs_of_the_unit_come_home(void **state)
             frames_of_log(&intake, path, frames);
             assert_string_equal(frames, rows[i].pushed_aside);
         }
+        if (joined.aside[0] != '\0')
+            assert_true(has_format(joined.aside)); /* it can be looked at */
         shared_store_destroy(store);
     }
 }

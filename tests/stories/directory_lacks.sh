@@ -3,7 +3,7 @@
 # Method: one directory that was pushed to and stopped in good order, and copies of it, each of which lacks
 # something else; the way out is gone, and what is pushed then is told.
 . "$TOCSIN_TREE/tests/stories/daemon_lib.sh"
-start_hook '{body[op][kind]} {body[incident][rule]} {body[incident][key]}'
+start_hook '{body[op][kind]} {body[incident][rule]} {body[incident][key]} {body[op][possible_repeat]}'
 start_broker events:1
 {
     echo 'rules:'
@@ -25,15 +25,15 @@ push() { # HOST
     [[ $(cat status) == 200 ]] || fail "a push: $(cat status) $(cat answer)"
 }
 told() { # HOST
-    file_has hook.log "^open first .*host=$1\$"
+    file_has hook.log "^open first .*host=$1 False\$"
 }
 stop() {
     kill -TERM "$daemon"
     wait_end "$daemon"
     [[ $code == 0 ]] || fail "exit code $code: $(tail -n 3 run.log)"
 }
-files_of() { # DIRECTORY: all that a start reads of it
-    (cd "$1" && find journal intake snapshots blobs -type f -exec sha256sum {} + 2>/dev/null | sort)
+files_of() { # DIRECTORY: what was told and taken in (what is configured may be kept beside it)
+    (cd "$1" && find journal intake snapshots -type f -exec sha256sum {} + 2>/dev/null | sort)
 }
 # CODE PATTERN [OPTION]: of the configured directory, by a start, by check and by fsck.
 refused() {
@@ -41,7 +41,7 @@ refused() {
     name=$(sed -n 's/^data: {dir: \([^},]*\).*/\1/p' tocsin.yaml)
     before=$(files_of "$name")
     code=0
-    timeout 100 "$TOCSIN" run --config tocsin.yaml >run.log 2>&1 || code=$?
+    timeout 30 "$TOCSIN" run --config tocsin.yaml >run.log 2>&1 || code=$?
     [[ $code == "$1" ]] && file_has run.log "$2" || fail "$name: a start: code $code, not $1 $2: $(cat run.log)"
     code=0
     "$TOCSIN" check --config tocsin.yaml >said 2>&1 || code=$?
@@ -60,6 +60,7 @@ push h1
 wait_for "h1 is told" told h1
 stop
 cp -r data older
+cp -r data/journal older.journal
 start_daemon
 wait_for "it is ready" answers /readyz 200
 push h2
@@ -116,7 +117,63 @@ mkdir -p foreign/journal
 echo mine >foreign/journal/a.txt
 directory foreign
 code=0
-timeout 100 "$TOCSIN" run --config tocsin.yaml >run.log 2>&1 || code=$?
+timeout 30 "$TOCSIN" run --config tocsin.yaml >run.log 2>&1 || code=$?
 [[ $code == 78 ]] && file_has run.log 'foreign: holds journal/a.txt and no FORMAT, so it is not the directory of a tocsin; give it an empty one$' ||
     fail "a foreign directory: code $code: $(cat run.log)"
 [[ $(find foreign -type f) == foreign/journal/a.txt ]] || fail "it was written to: $(find foreign)"
+
+# Damage in the journal names its way out, a missing segment, blob or intake log is named by check as well.
+cp -r data damaged
+printf damage | dd of=damaged/journal/0000000000000001.seg bs=1 seek=4200 conv=notrunc status=none
+directory damaged
+refused 65 'frame 1 is damaged: .*; put back the files of a copy, with its snapshots, or run once with --accept-loss, which cuts the journal there'
+cp -r data ruleless
+kept=$(grep -l 'check == "alpha"' ruleless/blobs/* | head -n 1)
+rm "$kept"
+directory ruleless
+mv rules.yaml alpha.yaml # what is configured would be kept anew
+{
+    echo 'rules:'
+    rule first beta
+} >rules.yaml
+refused 65 "$kept: the file is missing; put back"
+mv alpha.yaml rules.yaml
+"$TOCSIN" check --config tocsin.yaml >said 2>&1 || fail "what a start mends is refused by check"
+cp -r data begun
+printf damage | dd of=begun/intake/0000000000000001.seg bs=1 seek=4200 conv=notrunc status=none
+directory begun
+refused 65 'begun/intake/0000000000000001.seg: byte 4096: .*; put back the file as it was, or the whole directory from one copy'
+cp -r data unwritten
+rm unwritten/journal/*
+directory unwritten
+refused 65 'unwritten/journal: no segment is there, and unwritten/snapshots holds [12] snapshots? that rests? on them; put back .* or run once with --accept-loss'
+
+# What is told anew behind an accepted loss, or because the journal is older than a snapshot or the history of
+# it, may have been told: a sink that folds no repeats hears so. What is new does not say it.
+repeats() { # HOST: how often it was told, and as what
+    grep -c "^open first .*host=$1 True\$" hook.log
+}
+opens=$(grep -c '^open first .*host=h0 ' hook.log)
+start_daemon --accept-loss
+wait_for "it says so" file_has run.log 'event=told_before path=unwritten why="a loss of the journal is accepted"'
+all_told() { # HOSTS
+    local host
+    for host in "$@"; do
+        [[ $(repeats "$host") -ge $again ]] || return 1
+    done
+}
+again=1
+wait_for "all is told anew, as what may be a repeat" all_told h0 h1 h2
+[[ $(grep -c '^open first .*host=h0 ' hook.log) == $((opens + 1)) ]] || fail "told: $(cat hook.log)"
+push h5
+wait_for "h5 is told" file_has hook.log '^open first .*host=h5 False$'
+stop
+cp -r data rewound
+rm rewound/snapshots/* rewound/journal/*
+cp older.journal/* rewound/journal/
+directory rewound
+again=2
+start_daemon
+wait_for "it says so" file_has run.log 'event=told_before path=rewound why="the history knows more than the journal"'
+wait_for "what was told behind it is told anew, as what may be a repeat" all_told h2
+stop
