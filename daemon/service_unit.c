@@ -124,8 +124,8 @@ static int fits(void *self, struct error *err)
     struct engine_terms ignored;
     struct id128 set;
     char *changes;
-    int code = past_check_dir(service->config->data.dir, true, &service->engine_config, &changes,
-                              &set, &ignored, err);
+    int code = past_check_dir(service->config->data.dir, true, rule_set_hash(service->rules),
+                              &service->engine_config, &changes, &set, &ignored, err);
 
     free(changes);
     return code;
