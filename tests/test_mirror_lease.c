@@ -124,6 +124,58 @@ static void F4_a_store_that_was_emptied_is_told_as_such(void **state)
     end(&owner);
 }
 
+/* It asks a third of the lease after it asked last, and the answer is late: by then part of the
+ * lease is over. Where the question was late as well nothing shows, and it is tried again. */
+static void S2_a_lease_is_counted_from_the_question(void **state)
+{
+    (void)state;
+    const struct terms terms = {3000, PATIENT_MS, 600000};
+    struct mirror_counters counters;
+    struct owner owner;
+    bool is_shorter = false;
+
+    for (int i = 0; i < 10 && !is_shorter; i++) {
+        begin(&owner, &terms);
+        mirror_counters(owner.mirror, &counters);
+        uint64_t renewals = counters.renewals;
+        kill(redis.pid, SIGSTOP);
+        UNTIL((mirror_counters(owner.mirror, &counters), counters.lease_left_ms < 1300));
+        kill(redis.pid, SIGCONT);
+        UNTIL((mirror_counters(owner.mirror, &counters), counters.renewals > renewals));
+        is_shorter = counters.lease_left_ms < 2700;
+        end(&owner);
+    }
+    assert_true(is_shorter);
+}
+
+/* The store forgot, and whether it was taken anew nobody knows; when it answers again another has
+ * been there. */
+static void S2_who_took_the_unit_between_two_questions_has_it(void **state)
+{
+    (void)state;
+    struct owner owner;
+    char said[4096];
+
+    begin(&owner, &calm);
+    commit(&owner, NULL, 0);
+    assert_true(mirror_settle(owner.mirror, SHARED_JOURNAL, owner.frames));
+    redis_says("SET number 5000;SET whose two;CONFIG SET maxmemory 1;DEL tocsin:{main}:lease;"
+               "DEL tocsin:{main}:fence",
+               said);
+    commit(&owner, NULL, 0);
+    UNTIL(atomic_load(&owner.changed[MIRROR_CHANGE_AWAY]) > 0); /* it was asked for, in vain */
+    assert_int_equal(atomic_load(&owner.changed[MIRROR_CHANGE_EMPTY]), 1);
+    redis_says("RENAME whose tocsin:{main}:owner;RENAME number tocsin:{main}:fence;"
+               "CONFIG SET maxmemory 0",
+               said);
+    UNTIL(atomic_load(&owner.fenced) == 1);
+    redis_says("GET tocsin:{main}:lease", said);
+    assert_string_equal(said, ""); /* let go again */
+    assert_false(mirror_settle(owner.mirror, SHARED_JOURNAL, owner.frames));
+    end(&owner);
+    redis_says("FLUSHALL", said);
+}
+
 /* While it could not renew, another took the unit. */
 static void S2_an_owner_that_was_overtaken_sends_nothing_more(void **state)
 {
@@ -368,6 +420,8 @@ int main(void)
         cmocka_unit_test(F4_what_a_silent_store_missed_is_made_up_for),
         cmocka_unit_test(F4_why_a_store_does_not_answer_is_told_anew),
         cmocka_unit_test(F4_a_store_that_was_emptied_is_told_as_such),
+        cmocka_unit_test(S2_a_lease_is_counted_from_the_question),
+        cmocka_unit_test(S2_who_took_the_unit_between_two_questions_has_it),
         cmocka_unit_test(S2_an_owner_that_was_overtaken_sends_nothing_more),
         cmocka_unit_test(S2_what_cannot_be_told_twice_waits_when_the_lease_may_end),
         cmocka_unit_test(S2_sinks_that_fold_are_told_without_an_answer),

@@ -514,6 +514,11 @@ static void S3_open_incidents_are_there_for_everyone(void **state)
     assert_int_equal(listed.count, 1);
     assert_int_equal(listed.sum, COUNT);
     assert_string_equal(listed.last, "{}");
+    /* All goes there anew: what was closed meanwhile is not in it. */
+    FINE(shared_store_clear(one, &err));
+    listed = (struct listed){0};
+    FINE(shared_store_open_list(reader, on_open, &listed, &err));
+    assert_int_equal(listed.count, 0);
     meddle("HSET", "tocsin:{main}:open", "me", "too");
     GIVES(shared_store_open_list(reader, on_open, &listed, &err), "damaged");
     free(open);
