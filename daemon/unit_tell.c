@@ -12,8 +12,8 @@ static const char *whose(enum shared_former former)
         [SHARED_FORMER_LEFT] = "one that ended in good order",
         [SHARED_FORMER_SELF] = "this directory",
         [SHARED_FORMER_DOUBT] = "this directory, behind another",
-        [SHARED_FORMER_COPY] = "this directory elsewhere: a copy, or before a move or a start of "
-                               "the machine",
+        [SHARED_FORMER_COPY] = ("this directory elsewhere: a copy, or before a move or a start of "
+                                "the machine"),
         [SHARED_FORMER_OTHER] = "another directory",
     };
     return words[former];
