@@ -9,6 +9,7 @@
 #define BASE_MARK_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include "base/event.h"
 #include "base/hash.h"
@@ -70,6 +71,25 @@ static inline bool mark_is_possible(const struct mark *mark)
         return false;
     return ((mark->kind == MARK_JOIN || mark->kind == MARK_CRASH) && mark->value_ms == INT64_MIN) ||
            (mark->value_ms >= -TIME_MS_MAX && mark->value_ms <= TIME_MS_MAX);
+}
+
+/* That say how the records of a partition are read: its owner goes by them, in their order. */
+static inline bool mark_is_of_reading(enum mark_kind kind)
+{
+    return kind == MARK_SEAL || kind == MARK_CAP || kind == MARK_INPUT || kind == MARK_SHED;
+}
+
+/* Where one of kind MARK_INPUT that comes last belongs among those that were made before it: in
+ * front of all that hold from a later offset of its partition on. Settings are put in force when
+ * all that was told has been told again, and by then the partition has been read further. */
+static inline size_t mark_input_place(const struct mark *marks, size_t count,
+                                      const struct mark *input)
+{
+    for (size_t i = 0; i < count; i++)
+        if (marks[i].part == input->part && mark_is_of_reading(marks[i].kind) &&
+            marks[i].offset > input->offset)
+            return i;
+    return count;
 }
 
 /* How MARK_INPUT names settings of this hash. */

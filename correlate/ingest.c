@@ -66,13 +66,6 @@ static void passed_publish(const struct worker *worker, struct part *part)
     atomic_store_explicit(&part->passed, part->finished ? INT64_MAX : passed, memory_order_release);
 }
 
-/* That the partition's owner goes by. */
-static bool is_of_reading(const struct mark *mark)
-{
-    return mark->kind == MARK_SEAL || mark->kind == MARK_CAP || mark->kind == MARK_INPUT ||
-           mark->kind == MARK_SHED;
-}
-
 /* What was so before the record at which it joined it has brought along. */
 static void input_turn(const struct worker *worker, struct part *part, const struct mark *mark)
 {
@@ -87,7 +80,7 @@ static void marks_apply(struct worker *worker, struct part *part, int64_t offset
 
     for (; part->mark_at < part->mark_end; part->mark_at++) {
         const struct mark *mark = &config->marks[part->mark_at];
-        if (mark->part != part->id - 1 || !is_of_reading(mark))
+        if (mark->part != part->id - 1 || !mark_is_of_reading(mark->kind))
             continue; /* the others are made by the sequencer, at offsets that it has heard of */
         if (mark->offset > offset)
             break;
@@ -111,7 +104,7 @@ static bool marks_recover(struct worker *worker, struct part *part)
 
     for (; part->read_until != INT64_MIN && part->mark_at < part->mark_end; part->mark_at++) {
         const struct mark *mark = &config->marks[part->mark_at];
-        if (mark->part != part->id - 1 || !is_of_reading(mark))
+        if (mark->part != part->id - 1 || !mark_is_of_reading(mark->kind))
             continue;
         if (mark->offset > part->next_offset || mark->kind == MARK_CAP)
             break; /* a cap holds for a record, which is not here yet */

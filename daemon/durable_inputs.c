@@ -107,8 +107,12 @@ void durable_find_turns(struct durable *durable)
     durable->marks = memory_alloc(bytes + durable->turns.count * sizeof(*durable->marks) + 1);
     if (past->mark_count > 0)
         memcpy(durable->marks, past->marks, bytes);
-    for (size_t i = 0; i < durable->turns.count; i++)
-        durable->marks[past->mark_count + i] = durable->turns.at[i];
+    for (size_t i = 0; i < durable->turns.count; i++) {
+        const struct mark *turn = &durable->turns.at[i];
+        size_t count = past->mark_count + i, at = mark_input_place(durable->marks, count, turn);
+        memmove(durable->marks + at + 1, durable->marks + at, (count - at) * sizeof(*turn));
+        durable->marks[at] = *turn;
+    }
 }
 
 void durable_tell_turns(struct durable *durable)

@@ -69,12 +69,13 @@ void durable_release_sinks(struct durable *durable)
     free(durable->priority_widest);
 }
 
-/* As it was configured at this time. */
+/* As it was configured at this time. What is done at the end of a round belongs to it, and the end
+ * of the last one is where a run with other sinks goes on: it was told by those of before. */
 static uint8_t priority_at(const struct durable *durable, size_t sink, int64_t ms)
 {
     size_t v = durable->sinks_then_count - 1;
 
-    while (v > 0 && durable->sinks_then[v].from_ms > ms)
+    while (v > 0 && durable->sinks_then[v].from_ms >= ms)
         v--;
     return durable->sinks_then[v].priority_max[sink];
 }

@@ -370,6 +370,18 @@ static bool is_of_part(enum mark_kind kind)
     return kind != MARK_BEGIN && kind != MARK_SWITCH;
 }
 
+static void take_input(struct journal_recall *recall, const struct mark *mark)
+{
+    size_t count = recall->marks.count, at = mark_input_place(recall->marks.at, count, mark);
+
+    vector_add(&recall->marks) = *mark;
+    memmove(recall->marks.at + at + 1, recall->marks.at + at, (count - at) * sizeof(*mark));
+    recall->marks.at[at] = *mark;
+    for (size_t i = 0; i < recall->parts.count; i++)
+        if (recall->seal_at.at[i] > at)
+            recall->seal_at.at[i]++;
+}
+
 static int take_mark(struct journal_recall *recall, const struct mark *mark, struct error *err)
 {
     struct journal_recalled_part *part;
@@ -397,11 +409,12 @@ static int take_mark(struct journal_recall *recall, const struct mark *mark, str
         if (part->start_offset == INT64_MIN)
             part->start_offset = part->read = mark->offset;
         if (recall->rules.count > 0) /* it is read by what is in force */
-            vector_add(&recall->marks) = (struct mark){
-                .kind = MARK_INPUT,
-                .part = mark->part,
-                .offset = mark->offset,
-                .value_ms = mark_input_value(recall->rules.at[recall->rules.count - 1].settings)};
+            take_input(recall,
+                       &(struct mark){.kind = MARK_INPUT,
+                                      .part = mark->part,
+                                      .offset = mark->offset,
+                                      .value_ms = mark_input_value(
+                                          recall->rules.at[recall->rules.count - 1].settings)});
         if (mark->value_ms == INT64_MIN) /* from the start: nothing had been closed */
             return 0;
         vector_add(&recall->marks) = (struct mark){.kind = MARK_SEAL,
@@ -409,6 +422,10 @@ static int take_mark(struct journal_recall *recall, const struct mark *mark, str
                                                    .offset = mark->offset,
                                                    .value_ms = mark->value_ms};
         *seal = recall->marks.count;
+        return 0;
+    }
+    if (mark->kind == MARK_INPUT) {
+        take_input(recall, mark);
         return 0;
     }
     if (mark->kind == MARK_SEAL && *seal != 0 &&

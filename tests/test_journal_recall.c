@@ -223,6 +223,53 @@ static void partitions_and_marks_are_known_again(void **unused)
     end();
 }
 
+/* Settings are put in force when all has been told again, and a partition has been read further by
+ * then: what was made of it meanwhile stands before them in the journal, and holds behind them. */
+static void X5_how_it_is_read_comes_before_what_holds_later(void **unused)
+{
+    static const struct mark want[] = {{MARK_SEAL, 0, 17, 50},  {MARK_INPUT, 0, 17, 7},
+                                       {MARK_SEAL, 0, 87, 65},  {MARK_INPUT, 1, 4, 7},
+                                       {MARK_SEAL, 1, 25, 60},  {MARK_INPUT, 0, 90, 8},
+                                       {MARK_SEAL, 0, 99, 120}, {MARK_SEAL, 1, 40, 130}};
+    struct journal_summary sum;
+    struct journal_recall *recall;
+
+    (void)unused;
+    begin();
+    head(0, 100);
+    part(0, 3);
+    part(1, 4);
+    mark(MARK_SEAL, 0, 17, 50);
+    mark(MARK_SEAL, 0, 87, 55);
+    mark(MARK_SEAL, 1, 25, 60);
+    mark(MARK_INPUT, 0, 17, 7);
+    mark(MARK_INPUT, 1, 4, 7);
+    mark(MARK_SEAL, 0, 87, 65); /* the one before stands elsewhere by now */
+    put(&(struct journal_record){.kind = JOURNAL_POSITION, .position = {0, 17, 87}});
+    put(&(struct journal_record){.kind = JOURNAL_POSITION, .position = {1, 4, 25}});
+    commit(JOURNAL_FRAME_FIRST | JOURNAL_FRAME_LAST);
+    head(100, 200);
+    mark(MARK_SEAL, 0, 99, 120);
+    mark(MARK_INPUT, 0, 90, 8);
+    mark(MARK_SEAL, 1, 40, 130);
+    commit(JOURNAL_FRAME_FIRST | JOURNAL_FRAME_LAST);
+    recall = recall_(&sum);
+    assert_int_equal(sum.mark_count, sizeof(want) / sizeof(want[0]));
+    for (size_t part = 0; part < 2; part++) { /* partitions know nothing of each other's */
+        size_t at = 0;
+        for (size_t i = 0; i < sum.mark_count; i++) {
+            if (sum.marks[i].part != part)
+                continue;
+            while (want[at].part != part)
+                at++;
+            assert_mark(&sum, i, want[at].kind, (uint16_t)part, want[at].offset, want[at].value_ms);
+            at++;
+        }
+    }
+    journal_recall_destroy(recall);
+    end();
+}
+
 static void what_has_no_end_is_owed(void **unused)
 {
     struct journal_summary sum;
@@ -844,6 +891,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(partitions_and_marks_are_known_again),
+        cmocka_unit_test(X5_how_it_is_read_comes_before_what_holds_later),
         cmocka_unit_test(what_has_no_end_is_owed),
         cmocka_unit_test(a_later_op_overtakes_a_dead_one),
         cmocka_unit_test(ops_of_an_incident_that_opened_again_are_told_apart),

@@ -21,7 +21,7 @@ tocsin_story(NAME by_hand SCRIPT by_hand.sh SANITIZED)
 # SIGKILL at random moments: a few here, 2,150 in the long forms together, with those of intake_kill and
 # those at durable steps.
 tocsin_story(NAME kill SCRIPT kill.py ARGS 4)
-tocsin_story(NAME kill_switch SCRIPT kill.py ARGS 4 --switch)
+tocsin_story(NAME kill_switch SCRIPT kill.py ARGS 8 --switch)
 # The same at durable steps, one life each (H3).
 tocsin_story(NAME kill_steps SCRIPT kill.py ARGS 8 --steps)
 # The journal lets go of what nobody needs any more, a segment every few moments.
@@ -46,6 +46,7 @@ tocsin_story(NAME intake_kill_recycle SCRIPT intake_kill.py ARGS 9 --recycle)
 tocsin_story(NAME intake_kill_recycle_long SCRIPT intake_kill.py LABELS long TIMEOUT 1800 ARGS 150 --recycle)
 tocsin_story(NAME intake_kill_long SCRIPT intake_kill.py LABELS long TIMEOUT 1200 ARGS 300)
 tocsin_story(NAME intake_kill_steps_long SCRIPT intake_kill.py LABELS long TIMEOUT 1200 ARGS 200 --steps)
+tocsin_story(NAME kill_switch_long SCRIPT kill.py LABELS long TIMEOUT 1800 ARGS 300 --switch)
 tocsin_story(NAME kill_long SCRIPT kill.py LABELS long TIMEOUT 1800 ARGS 800)
 # Another daemon goes on with a unit, by a real Redis: mostly waiting for leases to end.
 tocsin_story(NAME take_over SCRIPT take_over.py TIMEOUT 500 ARGS 4 --faults=kill-torn,freeze,wipe,password)
@@ -60,7 +61,10 @@ tocsin_story(NAME take_over_spoiled SCRIPT take_over_spoiled.sh TIMEOUT 500)
 tocsin_story(NAME take_over_settings SCRIPT take_over_settings.sh TIMEOUT 300)
 tocsin_story(NAME take_over_lost SCRIPT take_over.py TIMEOUT 500 ARGS 1 --faults=lost)
 tocsin_story(NAME take_over_kafka SCRIPT take_over.py NEEDS kafka TIMEOUT 500 ARGS 3 --faults=kill,freeze,wipe --kafka)
-tocsin_story(NAME take_over_long SCRIPT take_over.py LABELS long TIMEOUT 3600 ARGS 280)
+# 280 in all, each run with a journal that is read from its beginning: without images it has no other bound.
+foreach(run 1 2 3 4)
+    tocsin_story(NAME take_over_long_${run} SCRIPT take_over.py LABELS long TIMEOUT 1800 ARGS 70)
+endforeach()
 tocsin_story(NAME run_metrics SCRIPT run_metrics.sh)
 tocsin_story(NAME why_live SCRIPT why_live.sh SANITIZED)
 tocsin_story(NAME upgrade_rules SCRIPT upgrade_rules.sh)

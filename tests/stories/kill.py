@@ -4,8 +4,8 @@ directory is killed KILLS times at random moments while events stream into three
 sinks: a pager that folds repeats by key (class A), a desk whose records are found late (class C), and a
 hook that does neither (class D). All write down every request, and sometimes fail before or after they
 have taken one. Then it is started for good, until all is told. The seed is printed; a second argument
-sets it. With --switch the rules change before each start and while the daemon runs (X5): what was told is
-then held against the journal by each recovery alone. With --steps it is not killed at random moments, but
+sets it. With --switch the rules change before each start and while the daemon runs, and how records are
+read changes between two lives (X5): what was told is then held against the journal by each recovery alone. With --steps it is not killed at random moments, but
 within durable steps (H3, tests/tocsin_killed.c): before, in the middle of and after a write, a sync, a
 rename, of the journal's groups as of everything else. Each life begins with the recovery of the one
 before, so a step of low number lies within a recovery, and several of these follow each other. With
@@ -103,6 +103,23 @@ def write_rules(text):
     with open("rules.new", "w", encoding="utf-8") as to:
         to.write("rules:" + text)
     os.replace("rules.new", "rules.yaml")
+
+
+# How records are read, and whether a snapshot makes it unnecessary to read them again.
+SETTINGS = (("0ms", "200ms", "2s"), ("1d", "1h"), ("5s", "1s"), ("200ms", "5m"))
+
+
+def write_settings(broker):
+    disorder, past, behind, every = (dice.choice(values) for values in SETTINGS)
+    with open("tocsin.yaml", "w", encoding="utf-8") as to:
+        to.write(f"""input: {{brokers: "{broker}", start: earliest, topics: [{{topic: events, disorder: {disorder}}}]}}
+rules: [rules.yaml]
+engine: {{past: {past}, behind: {behind}}}
+data: {{dir: data, snapshot: {{every: {every}}}}}
+incident_log: {{path: lived.log}}
+outbox: {{flush: 10m}}
+admin: {{listen: "off"}}
+{sinks.config()}""")
 
 
 def write_files(broker):
@@ -219,13 +236,14 @@ def main():
     for _ in range(0 if STEPS else KILLS):
         if SWITCHES:
             write_rules(dice.choice(RULES))
+            write_settings(broker)
         daemon = start()
         time.sleep(dice.choice([0.05, 0.2, 0.6]) + dice.random() * 0.5)  # the moment of the kill
         if SWITCHES and log_has("event=started"):
             write_rules(dice.choice(RULES))
             daemon.send_signal(signal.SIGHUP)
             time.sleep(dice.random())
-        if daemon.poll() is not None:
+        if daemon.poll() is not None or log_has("event=giving_up"):
             fail(f"the daemon ended by itself with {daemon.returncode}")
         early += not log_has("event=recovered")
         daemon.send_signal(signal.SIGKILL)

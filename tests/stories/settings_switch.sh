@@ -199,3 +199,37 @@ code=0
 timeout 100 "$TOCSIN" run --config tocsin.yaml 2>second.log || code=$?
 [[ $code == 78 ]] && file_has second.log 'then "engine.round 200ms", now "engine.round 400ms"' ||
     fail "exit code $code: $(cat second.log)"
+
+# What happens at the very end of what was told, a key that is pushed out say, was told by the sinks of then: one
+# that comes back with the next start changes nothing of it.
+{
+    echo 'rules:'
+    rule first alpha | sed 's/close: .*/max_keys: 1\n    &/'
+} >rules.yaml
+evicting() { # SINK...
+    config "[$events]" "$@"
+    sed -i 's|data: {dir: .*|data: {dir: evicted, snapshot: {every: 0s}}|' tocsin.yaml
+    start_daemon
+    wait_for "it is ready" answers /readyz 200
+}
+dies_when_told() { # HOST
+    event alpha "$1" problem | send
+    wait_for "x hears of $1" heard "/x open .*host=$1"
+    [[ $1 == e1 ]] || wait_for "x hears that e1 is pushed out" heard '/x update .*host=e1'
+    wait_for "its end is written down" written "$(grep -c '^/[ax] ' hook.log)"
+    kill -KILL "$daemon"
+    wait "$daemon" || true
+}
+written() { # so many ops
+    "$TOCSIN" ledger evicted | grep "\"done\":$1," >/dev/null
+}
+: >hook.log # the hook appends
+evicting a x
+dies_when_told e1
+evicting x
+dies_when_told e2
+evicting a x
+file_has run.log 'event=recovered .*differences=0' || fail "a sink that came back: $(cat run.log)"
+kill -TERM "$daemon"
+wait_end "$daemon"
+[[ $code == 0 ]] || fail "exit code $code"
