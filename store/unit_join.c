@@ -44,6 +44,7 @@ struct join {
     uint64_t first_intake;                  /* frame with which theirs begins; 0: it has none */
     bool skips_intake;                      /* ours ends before that, and begins with it */
     enum shared_log emptied;                /* whose folder is */
+    int not_emptied;                        /* why a file of it is still there, or 0 */
     bool knows_crc;                         /* our journal has the frame of the image */
     uint32_t crc;                           /* then: its own */
     uint32_t chain_there[SHARED_LOGS];      /* of ours where theirs ends */
@@ -73,6 +74,13 @@ static bool stay_owner(struct join *join)
     if (join->lease == SHARED_LOST)
         join->lease = SHARED_AWAY; /* it came back older, or empty: for another try */
     return join->lease == SHARED_FINE;
+}
+
+/* False: a call on our own disk has failed. */
+static bool is_done(struct join *join, int rc)
+{
+    join->out->is_disk_failed |= rc == -EIO || rc == -ENOSPC;
+    return rc == 0;
 }
 
 /* What went wrong: with the lease, or with the directory. */
@@ -123,7 +131,7 @@ static void count_in(struct join *join, enum shared_log which, const struct segm
 }
 
 /* Walks our log up to frame `last`. */
-static int walk_ours(struct join *join, enum shared_log which, uint64_t last)
+static int walk_to(struct join *join, enum shared_log which, uint64_t last)
 {
     struct shared_end *end = &join->out->ends.of[which];
     struct segment_walk **walk = &join->walk[which];
@@ -147,6 +155,14 @@ static int walk_ours(struct join *join, enum shared_log which, uint64_t last)
             return -ECANCELED;
     }
     return rc < 0 ? rc : 0;
+}
+
+static int walk_ours(struct join *join, enum shared_log which, uint64_t last)
+{
+    int rc = walk_to(join, which, last);
+
+    is_done(join, rc);
+    return rc;
 }
 
 /* `folder` goes under the name of `aside`, and an empty one takes its place. */
@@ -189,6 +205,22 @@ static int copy_format(const char *folder, const char *aside)
     return bytes < 0 ? (int)bytes : host_replace_file(aside, "FORMAT", text, (size_t)bytes);
 }
 
+static void see_aside(void *user, const char *name)
+{
+    bool *is_used = user;
+
+    *is_used |= name[0] != '.' && strncmp(name, "FORMAT", 6) != 0;
+}
+
+/* A join that failed before it had put anything there has made it. Else a disk that is full would
+ * be given one by each start, until there are too many. */
+static bool is_unused(const char *aside)
+{
+    bool is_used = false;
+
+    return host()->list(host()->self, aside, see_aside, &is_used) == 0 && !is_used;
+}
+
 /* A folder for what is put aside by this join. */
 static int make_aside(struct join *join)
 {
@@ -200,6 +232,8 @@ static int make_aside(struct join *join)
     for (int i = 1; i <= ASIDE_MAX && (rc == -EEXIST || rc == -ENOTEMPTY); i++) {
         snprintf(join->out->aside, sizeof(join->out->aside), "%.4000s.aside.%d", folder, i);
         rc = host()->mkdir(host()->self, join->out->aside, 0700);
+        if (rc == -EEXIST && is_unused(join->out->aside))
+            rc = 0;
     }
     return rc == 0 ? copy_format(folder, join->out->aside) : rc;
 }
@@ -226,7 +260,7 @@ static int put_aside(struct join *join, enum shared_log which)
     if (rc == 0)
         rc = host()->sync_dir(host()->self, parent);
     join->out->is_aside[which] = rc == 0;
-    if (rc != 0)
+    if (!is_done(join, rc))
         error_set(join->err, "%s: cannot be put aside as %.1000s: %s", folder, join->out->aside,
                   strerror(-rc));
     return rc != 0 ? rc : walk_ours(join, which, UINT64_MAX);
@@ -267,21 +301,14 @@ static void let_go(struct join *join)
     join->held.count = join->lists.count = 0;
 }
 
-/* False: a call that writes ours has failed. */
-static bool is_written(struct join *join, int rc)
-{
-    join->out->is_disk_failed |= rc == -EIO || rc == -ENOSPC;
-    return rc == 0;
-}
-
 static bool write_held(struct join *join, enum shared_log which)
 {
     for (size_t i = 0; i < join->held.count; i++) {
         const struct shared_frame *frame = &join->held.at[i].frame;
         uint64_t number;
-        if (!is_written(join, segment_log_append(join->log, frame->kind, frame->payload.at,
-                                                 frame->payload.len, &number, join->err)) ||
-            !is_written(join, segment_log_sync(join->log, join->err)))
+        if (!is_done(join, segment_log_append(join->log, frame->kind, frame->payload.at,
+                                              frame->payload.len, &number, join->err)) ||
+            !is_done(join, segment_log_sync(join->log, join->err)))
             return false;
         join->out->fetched[which]++;
     }
@@ -313,7 +340,7 @@ static void see_file(void *user, const char *name)
     snprintf(path, sizeof(path), "%.4000s/%.200s", join->config->log[join->emptied]->folder, name);
     rc = host()->unlink(host()->self, path);
     if (rc != 0)
-        error_set(join->err, "%s: it cannot be removed: %s", path, strerrordesc_np(-rc));
+        join->not_emptied = rc;
 }
 
 /* A log that is a copy of what the store had, or has no frame, goes without a trace. */
@@ -325,10 +352,13 @@ static int empty_log(struct join *join, enum shared_log which)
     segment_walk_destroy(join->walk[which]);
     join->walk[which] = NULL;
     join->emptied = which;
+    join->not_emptied = 0;
     rc = host()->list(host()->self, folder, see_file, join);
     if (rc == 0)
+        rc = join->not_emptied;
+    if (rc == 0)
         rc = host()->sync_dir(host()->self, folder);
-    if (rc != 0)
+    if (!is_done(join, rc))
         error_set(join->err, "%s: it cannot be emptied: %s", folder, strerrordesc_np(-rc));
     return rc != 0 ? rc : walk_ours(join, which, UINT64_MAX);
 }
@@ -355,8 +385,8 @@ static enum shared_verdict begin_intake(struct join *join)
     if (verdict != SHARED_FINE)
         return verdict;
     hold(join, &frame);
-    if (!is_written(join, unit_anchor_write(intake, there, join->err)) ||
-        !is_written(join, segment_log_open(intake, &beginning, &join->log, join->err)))
+    if (!is_done(join, unit_anchor_write(intake, there, join->err)) ||
+        !is_done(join, segment_log_open(intake, &beginning, &join->log, join->err)))
         return SHARED_DAMAGED;
     if (!write_held(join, SHARED_INTAKE))
         verdict = verdict_of(join);
@@ -377,7 +407,7 @@ static enum shared_verdict begin_at_held(struct join *join)
     const struct segment_end beginning = {.next_frame = known.number};
     enum shared_verdict verdict;
 
-    if (!is_written(join, unit_anchor_write(journal, known, join->err)))
+    if (!is_done(join, unit_anchor_write(journal, known, join->err)))
         return SHARED_DAMAGED;
     verdict = unit_image_fetch(join->store, journal, join->blobs, &join->image,
                                segment_frame_crc(journal, frame->number, frame->kind, 0,
@@ -385,7 +415,7 @@ static enum shared_verdict begin_at_held(struct join *join)
                                join->err);
     if (verdict != SHARED_FINE)
         return verdict;
-    if (!is_written(join, segment_log_open(journal, &beginning, &join->log, join->err)))
+    if (!is_done(join, segment_log_open(journal, &beginning, &join->log, join->err)))
         return SHARED_DAMAGED;
     if (!write_held(join, SHARED_JOURNAL))
         verdict = verdict_of(join);
@@ -437,7 +467,7 @@ static enum shared_verdict trim_intake(struct join *join)
 
     if (join->first_intake <= 1 || join->first_intake > join->out->ends.of[SHARED_INTAKE].number)
         return SHARED_FINE;
-    if (unit_anchor_read(intake, &anchor, join->err) != 0)
+    if (!is_done(join, unit_anchor_read(intake, &anchor, join->err)))
         return SHARED_DAMAGED;
     if (anchor.number >= join->first_intake)
         return SHARED_FINE;
@@ -446,12 +476,12 @@ static enum shared_verdict trim_intake(struct join *join)
     if (verdict != SHARED_FINE) /* it has let go of more meanwhile: the next time */
         return verdict == SHARED_LOST ? SHARED_FINE : verdict;
     is_good =
-        is_written(join, unit_anchor_write(intake, there, join->err)) &&
-        is_written(join, segment_log_open(intake, segment_walk_end(join->walk[SHARED_INTAKE]),
-                                          &join->log, join->err)) &&
-        intake_keep_before(intake, &join->config->keep[SHARED_INTAKE], there.number, host_wall_ms(),
-                           &before, join->err) == 0 &&
-        (before == 0 || is_written(join, segment_log_release_before(join->log, before, join->err)));
+        is_done(join, unit_anchor_write(intake, there, join->err)) &&
+        is_done(join, segment_log_open(intake, segment_walk_end(join->walk[SHARED_INTAKE]),
+                                       &join->log, join->err)) &&
+        is_done(join, intake_keep_before(intake, &join->config->keep[SHARED_INTAKE], there.number,
+                                         host_wall_ms(), &before, join->err)) &&
+        (before == 0 || is_done(join, segment_log_release_before(join->log, before, join->err)));
     segment_log_destroy(join->log);
     join->log = NULL;
     if (!is_good || walk_ours(join, SHARED_INTAKE, UINT64_MAX) != 0)
@@ -473,12 +503,13 @@ static enum shared_verdict take_image(struct join *join)
     if (verdict != SHARED_FINE)
         return verdict;
     is_good =
-        is_written(join, unit_anchor_write(journal, join->image.known, join->err)) &&
-        is_written(join, segment_log_open(journal, segment_walk_end(join->walk[SHARED_JOURNAL]),
-                                          &join->log, join->err)) &&
-        journal_keep_before(journal, &join->config->keep[SHARED_JOURNAL], join->image.known.number,
-                            host_wall_ms(), &before, join->err) == 0 &&
-        (before == 0 || is_written(join, segment_log_release_before(join->log, before, join->err)));
+        is_done(join, unit_anchor_write(journal, join->image.known, join->err)) &&
+        is_done(join, segment_log_open(journal, segment_walk_end(join->walk[SHARED_JOURNAL]),
+                                       &join->log, join->err)) &&
+        is_done(join, journal_keep_before(journal, &join->config->keep[SHARED_JOURNAL],
+                                          join->image.known.number, host_wall_ms(), &before,
+                                          join->err)) &&
+        (before == 0 || is_done(join, segment_log_release_before(join->log, before, join->err)));
     segment_log_destroy(join->log);
     join->log = NULL;
     join->out->image = join->image.known.number;
@@ -499,7 +530,7 @@ static enum shared_verdict use_image(struct join *join)
         return begin_from_image(join);
     if (join->config->lease_ms != 0 || !join->knows_crc || join->image.frame > ours.number)
         return SHARED_FINE;
-    if (unit_anchor_read(join->config->log[SHARED_JOURNAL], &anchor, join->err) != 0)
+    if (!is_done(join, unit_anchor_read(join->config->log[SHARED_JOURNAL], &anchor, join->err)))
         return SHARED_DAMAGED;
     return anchor.number < join->image.known.number ? take_image(join) : SHARED_FINE;
 }
@@ -531,9 +562,9 @@ static enum shared_verdict fetch(struct join *join, enum shared_log which)
 
     if (end->number >= theirs.number)
         return SHARED_FINE;
-    if (!is_written(join,
-                    segment_log_open(join->config->log[which], segment_walk_end(join->walk[which]),
-                                     &join->log, join->err)))
+    if (!is_done(join,
+                 segment_log_open(join->config->log[which], segment_walk_end(join->walk[which]),
+                                  &join->log, join->err)))
         return SHARED_DAMAGED;
     do {
         let_go(join);
@@ -635,12 +666,33 @@ static enum shared_verdict look_for_gap(struct join *join, bool is_ours[SHARED_L
     return SHARED_DAMAGED;
 }
 
+/* A join that failed between the two steps of exchange() has left one of them out. */
+static int make_folders(struct join *join)
+{
+    char snapshots[DATA_DIR_PATH_BYTES + 16];
+    const char *const folders[] = {join->config->log[SHARED_JOURNAL]->folder,
+                                   join->config->log[SHARED_INTAKE]->folder, snapshots};
+    int rc = 0;
+
+    snprintf(snapshots, sizeof(snapshots), "%.4000s/../snapshots", folders[0]);
+    for (size_t i = 0; rc == 0 && i < sizeof(folders) / sizeof(folders[0]); i++) {
+        rc = host()->mkdir(host()->self, folders[i], 0700);
+        if (rc == -EEXIST)
+            rc = 0;
+        if (!is_done(join, rc))
+            error_set(join->err, "%s: it cannot be made: %s", folders[i], strerrordesc_np(-rc));
+    }
+    return rc;
+}
+
 static enum shared_verdict bring_together(struct join *join)
 {
     struct unit_joined *out = join->out;
     enum shared_verdict verdict = ask_ends(join, &out->theirs, &out->is_forgotten);
     bool is_ours[SHARED_LOGS];
 
+    if (verdict == SHARED_FINE && make_folders(join) != 0)
+        return SHARED_DAMAGED;
     if (verdict == SHARED_FINE)
         verdict = ask_image(join);
     for (enum shared_log which = 0; which < SHARED_LOGS; which++) {

@@ -47,8 +47,8 @@ struct unit_joined {
                                       that came home; 0: none did */
     uint64_t owed[SHARED_LOGS];    /* frames that the shared store has yet to get */
     bool is_forgotten;             /* it knew nothing of the unit */
-    bool is_disk_failed; /* with SHARED_DAMAGED: a log could not be written, and the next start
-                          * recovers from what the disk has (C9) */
+    bool is_disk_failed; /* with SHARED_DAMAGED: the disk is full, or has failed, and the next start
+                          * goes on from what it has (C9) */
     char aside[DATA_DIR_PATH_BYTES]; /* where our own logs went; "": they stand */
     bool is_aside[SHARED_LOGS];      /* which of them */
 };

@@ -6,7 +6,9 @@
 #include <cmocka.h>
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 #include "base/vector.h"
 #include "store/journal_format.h"
 #include "store/segment_walk.h"
@@ -651,10 +653,17 @@ static void S3_who_follows_takes_each_newer_image(void **state)
     no_snapshots();
 }
 
-/* A disk on which the first `disk_calls_left` calls that write go well, and no more. */
+/* A disk on which the first `disk_calls_left` calls that change it go well, and no more. */
 static struct host failing_host;
 static const struct host *good_host;
 static int disk_calls_left, disk_fault;
+
+static int failing_open(void *self, const char *path, int flags, unsigned mode)
+{
+    if ((flags & O_CREAT) != 0 && disk_calls_left-- <= 0)
+        return disk_fault;
+    return good_host->open(self, path, flags, mode);
+}
 
 static ssize_t failing_pwrite(void *self, int fd, const void *from, size_t bytes, int64_t at)
 {
@@ -673,6 +682,31 @@ static int failing_sync(void *self, int fd)
     return disk_calls_left-- > 0 ? 0 : disk_fault;
 }
 
+static int failing_rename(void *self, const char *from, const char *to)
+{
+    return disk_calls_left-- > 0 ? good_host->rename(self, from, to) : disk_fault;
+}
+
+static int failing_unlink(void *self, const char *path)
+{
+    return disk_calls_left-- > 0 ? good_host->unlink(self, path) : disk_fault;
+}
+
+static int failing_mkdir(void *self, const char *path, unsigned mode)
+{
+    int rc = disk_calls_left > 0 ? good_host->mkdir(self, path, mode) : disk_fault;
+
+    disk_calls_left -= rc == 0; /* of those that are there the disk has no need to write */
+    return rc;
+}
+
+static int failing_sync_dir(void *self, const char *path)
+{
+    (void)self;
+    (void)path;
+    return disk_calls_left-- > 0 ? 0 : disk_fault;
+}
+
 static enum shared_verdict join_on_failing_disk(struct shared_store *store,
                                                 const struct unit_join_config *how, int calls,
                                                 int fault, struct unit_joined *joined,
@@ -680,15 +714,32 @@ static enum shared_verdict join_on_failing_disk(struct shared_store *store,
 {
     good_host = host();
     failing_host = *good_host;
+    failing_host.open = failing_open;
     failing_host.pwrite = failing_pwrite;
     failing_host.write = failing_write;
     failing_host.sync = failing_sync;
+    failing_host.rename = failing_rename;
+    failing_host.unlink = failing_unlink;
+    failing_host.mkdir = failing_mkdir;
+    failing_host.sync_dir = failing_sync_dir;
     disk_calls_left = calls;
     disk_fault = fault;
     host_set(&failing_host);
     enum shared_verdict verdict = unit_join(store, how, joined, err);
     host_set(NULL);
     return verdict;
+}
+
+/* Of these there is an end. */
+static void nothing_is_aside(void)
+{
+    char path[sizeof(folder) + 32];
+
+    for (int i = 1; i <= 100; i++) {
+        snprintf(path, sizeof(path), "%s.aside.%d", folder, i);
+        if (access(path, F_OK) == 0)
+            remove_tree(path);
+    }
 }
 
 /* C9: at whatever call it fails, it is the disk that failed and not the data that are damaged, and
@@ -698,7 +749,7 @@ static void S3_a_disk_that_fails_under_a_join_is_told_from_damage(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof(later_rows) / sizeof(later_rows[0]); i++) {
         const struct later_row *row = &later_rows[i];
-        bool is_whole = row->is_aside; /* of these there is an end (journal.aside.100) */
+        bool is_whole = false;
         for (int calls = 0; !is_whole; calls++) {
             struct shared_store *store = open_store();
             uint64_t kept_ns = host_mono_ns();
@@ -710,6 +761,7 @@ static void S3_a_disk_that_fails_under_a_join_is_told_from_damage(void **state)
             struct shared_end intake_end, end = later_begin(store, row, &intake_end);
             struct unit_joined joined;
             struct error err = {""};
+            nothing_is_aside();
             enum shared_verdict verdict = join_on_failing_disk(
                 store, &how, calls, calls % 2 == 0 ? -ENOSPC : -EIO, &joined, &err);
             is_whole = verdict == SHARED_FINE;
@@ -725,6 +777,37 @@ static void S3_a_disk_that_fails_under_a_join_is_told_from_damage(void **state)
         }
     }
     no_snapshots();
+}
+
+/* Else there would be too many of them before there is room again. */
+static void S3_a_disk_that_stays_full_is_given_one_folder_for_what_goes_aside(void **state)
+{
+    (void)state;
+    char first[DATA_DIR_PATH_BYTES];
+    struct unit_joined joined;
+    struct error err;
+
+    nothing_is_aside();
+    snprintf(first, sizeof(first), "%s.aside.1", folder);
+    for (int i = 0; i < 3; i++) {
+        struct shared_store *store = open_store();
+        uint64_t kept_ns = host_mono_ns();
+        const struct unit_join_config how = {
+            .log = {&config, &intake}, .blobs = blobs, .lease_ms = 60000, .kept_ns = &kept_ns};
+        FINE(shared_store_clear(store, &err));
+        theirs_is(store, "abc");
+        if (i == 0)
+            ours_is("x");
+        if (i < 2) { /* the folder is made, and nothing goes there */
+            GIVES(join_on_failing_disk(store, &how, 1, -ENOSPC, &joined, &err), "damaged");
+            assert_true(joined.is_disk_failed);
+            assert_non_null(strstr(err.text, "No space left on device"));
+        } else {
+            FINE(join(store, &joined, &err));
+        }
+        assert_string_equal(joined.aside, first);
+        shared_store_destroy(store);
+    }
 }
 
 /* Two that were put aside before are not written over. */
@@ -759,6 +842,7 @@ static void S3_snapshots_of_a_journal_that_is_put_aside_go_with_it(void **state)
     struct unit_joined joined;
     struct error err;
 
+    no_snapshots();
     snprintf(path, sizeof(path), "%s/../snapshots", folder);
     assert_int_equal(mkdir(path, 0700), 0);
     snprintf(path, sizeof(path), "%s/../snapshots/7", folder);
@@ -993,6 +1077,8 @@ int main(void)
         cmocka_unit_test_setup(S3_an_image_without_its_frames_is_none, fresh),
         cmocka_unit_test_setup(S3_who_follows_takes_each_newer_image, fresh),
         cmocka_unit_test_setup(S3_a_disk_that_fails_under_a_join_is_told_from_damage, fresh),
+        cmocka_unit_test_setup(S3_a_disk_that_stays_full_is_given_one_folder_for_what_goes_aside,
+                               fresh),
         cmocka_unit_test_setup(S3_every_journal_that_is_put_aside_is_kept, fresh),
         cmocka_unit_test_setup(S3_snapshots_of_a_journal_that_is_put_aside_go_with_it, fresh),
         cmocka_unit_test_setup(S3_one_that_stands_by_follows, fresh),
