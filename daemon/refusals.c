@@ -2,7 +2,8 @@
  * refusals.c - see refusals.h.
  *
  * The file is JSON, for people look into data directories: {"refusals":[{"sink":"pager",
- * "since":1767225600000,"why":"..."}]}.
+ * "since":1767225600000,"told":1767225600000,"why":"..."}]}; "told" is missing where nobody
+ * confirmed it, as it was in files of before.
  */
 #include "daemon/refusals.h"
 
@@ -67,16 +68,41 @@ bool refusals_add(struct refusals *refusals, const char *sink, int64_t since_ms,
     size_t bytes = strlen(sink) + 1;
 
     snprintf(refusal.why, sizeof(refusal.why), "%s", why);
-    for (size_t i = 0; i < refusals->at.count; i++)
-        if (strcmp(refusals->at.at[i].sink, sink) == 0 &&
-            strcmp(refusals->at.at[i].why, refusal.why) == 0)
-            return false;
+    if (refusals_find(refusals, sink, refusal.why) != NULL)
+        return false;
     refusal.sink = memory_alloc(bytes);
     memcpy(refusal.sink, sink, bytes);
     if (refusals->at.count == REFUSALS_MAX)
         refusals_remove(refusals, 0);
     vector_add(&refusals->at) = refusal;
     return true;
+}
+
+struct refusal *refusals_find(const struct refusals *refusals, const char *sink, const char *why)
+{
+    for (size_t i = 0; i < refusals->at.count; i++) {
+        struct refusal *at = &refusals->at.at[i];
+        if (strcmp(at->sink, sink) == 0 && strcmp(at->why, why) == 0)
+            return at;
+    }
+    return NULL;
+}
+
+struct outbox_hearing refusals_hearing(const struct refusals *refusals, const char *sink,
+                                       const char *why, int64_t now_ms)
+{
+    const struct refusal *at = refusals_find(refusals, sink, why);
+    struct outbox_hearing hearing = {.heard = OUTBOX_HEARD_NOTHING};
+
+    if (at == NULL)
+        return hearing;
+    hearing.since_ms = at->since_ms;
+    /* A told time in the future is that of a clock that was set back: it says nothing. */
+    hearing.heard =
+        at->told_ms != 0 && at->told_ms <= now_ms && now_ms - at->told_ms < REFUSALS_AGAIN_MS
+            ? OUTBOX_HEARD_IT
+            : OUTBOX_HEARD_PERHAPS;
+    return hearing;
 }
 
 /* ---- the file ---- */
@@ -92,9 +118,12 @@ static bool take(struct refusals *to, const json_t *root)
         const char *sink = json_string_value(json_object_get(item, "sink"));
         const char *why = json_string_value(json_object_get(item, "why"));
         const json_t *since = json_object_get(item, "since");
-        if (sink == NULL || why == NULL || !json_is_integer(since))
+        const json_t *told = json_object_get(item, "told");
+        if (sink == NULL || why == NULL || !json_is_integer(since) ||
+            (told != NULL && !json_is_integer(told)))
             return false;
-        refusals_add(to, sink, json_integer_value(since), why);
+        if (refusals_add(to, sink, json_integer_value(since), why))
+            to->at.at[to->at.count - 1].told_ms = json_integer_value(told);
     }
     return true;
 }
@@ -158,6 +187,8 @@ static char *print(const struct refusals *refusals)
         is_fine = item != NULL && why != NULL &&
                   json_object_set_new(item, "sink", json_string(at->sink)) == 0 &&
                   json_object_set_new(item, "since", json_integer(at->since_ms)) == 0 &&
+                  (at->told_ms == 0 ||
+                   json_object_set_new(item, "told", json_integer(at->told_ms)) == 0) &&
                   json_object_set(item, "why", why) == 0 && json_array_append(list, item) == 0;
         json_decref(why);
         json_decref(item);

@@ -9,6 +9,9 @@
  * end of something that it was not told of, and never the other way round. The file goes with its
  * last entry.
  *
+ * A start that is tried again every few seconds does not page every few seconds: who has confirmed
+ * the word is told the same again after REFUSALS_AGAIN_MS alone, and that as what may be a repeat.
+ *
  * Bounds:  REFUSALS_MAX entries; beyond them the oldest is forgotten.
  * Thread:  one at a time.
  */
@@ -22,12 +25,13 @@
 #include "base/vector.h"
 #include "sinks/outbox.h"
 
-enum { REFUSALS_MAX = OUTBOX_REFUSALS_MAX };
+enum { REFUSALS_MAX = OUTBOX_REFUSALS_MAX, REFUSALS_AGAIN_MS = 3600 * 1000 };
 
 struct refusal {
     char *sink; /* owned: its name */
     int64_t since_ms;
-    int ending; /* of whoever tells its end; -1: nobody, or nobody yet */
+    int64_t told_ms; /* wall clock: when it last confirmed that it knows; 0: it has not */
+    int ending;      /* of whoever tells its end; -1: nobody, or nobody yet */
     char why[OUTBOX_WHY_BYTES];
 };
 
@@ -49,6 +53,11 @@ void refusals_sentence(const char *why, char to[OUTBOX_WHY_BYTES]);
 
 /* Copies both; `why` up to its room. False: the same reason is there for the sink already. */
 bool refusals_add(struct refusals *refusals, const char *sink, int64_t since_ms, const char *why);
+/* NULL: there is none of the sink for that reason. Borrowed until the list changes. */
+struct refusal *refusals_find(const struct refusals *refusals, const char *sink, const char *why);
+/* How the sink is to be told of it now. */
+struct outbox_hearing refusals_hearing(const struct refusals *refusals, const char *sink,
+                                       const char *why, int64_t now_ms);
 void refusals_remove(struct refusals *refusals, size_t index);
 
 #endif

@@ -47,55 +47,80 @@ static int sink_index(const struct service *service, const char *name)
 
 /* ---- a start that is refused, or a recovery that differs from the journal ---- */
 
-/* Before they are told. Those that are new come last; how many of them there are. */
-static size_t note_all(struct service *service, const char *why)
+/* Before they are told; what each has heard of it before goes to `hearings`. */
+static void note_all(struct service *service, const char *why, struct outbox_hearing *hearings)
 {
     const struct config_sinks *sinks = &service->config->sinks;
-    size_t count = 0;
-
-    if (service->config->data.dir[0] == '\0')
-        return 0;
-    for (size_t i = 0; i < sinks->count; i++)
-        if (refusals_add(&service->refusals, sinks->item[i].name, host_wall_ms(), why))
-            count++;
-    if (count > 0)
-        write_them(service);
-    return count;
-}
-
-/* Of the new ones, those that cannot know of it: they were held, could not be reached, or are not
- * to be told. */
-static void forget_untold(struct service *service, const struct outbox *outbox, size_t count)
-{
-    struct refusals *refusals = &service->refusals;
-    const size_t first = refusals->at.count - count;
+    const int64_t now_ms = host_wall_ms();
     bool has_changed = false;
 
-    for (size_t i = refusals->at.count; i > first; i--) {
-        int sink = sink_index(service, refusals->at.at[i - 1].sink);
-        if (sink < 0 || outbox_refusal_told(outbox, (size_t)sink))
+    for (size_t i = 0; i < sinks->count; i++)
+        hearings[i] = refusals_hearing(&service->refusals, sinks->item[i].name, why, now_ms);
+    if (service->config->data.dir[0] == '\0')
+        return;
+    for (size_t i = 0; i < sinks->count; i++)
+        has_changed |= refusals_add(&service->refusals, sinks->item[i].name, now_ms, why);
+    if (has_changed)
+        write_them(service);
+}
+
+/* Behind the last attempt: who has confirmed it, and of those who had not heard of it who cannot
+ * know: it was held, could not be reached, or is not to be told. How many have confirmed it. */
+static size_t note_told(struct service *service, const struct outbox *outbox, const char *why,
+                        const struct outbox_hearing *hearings)
+{
+    struct refusals *refusals = &service->refusals;
+    const struct config_sinks *sinks = &service->config->sinks;
+    size_t told = 0;
+    bool has_changed = false;
+
+    for (size_t i = 0; i < sinks->count; i++) {
+        struct refusal *note = refusals_find(refusals, sinks->item[i].name, why);
+        bool is_confirmed = outbox_refusal_confirmed(outbox, i);
+        told += is_confirmed;
+        if (note == NULL)
             continue;
-        refusals_remove(refusals, i - 1);
-        has_changed = true;
+        if (is_confirmed) {
+            note->told_ms = host_wall_ms();
+            has_changed = true;
+        } else if (hearings[i].heard == OUTBOX_HEARD_NOTHING && !outbox_refusal_told(outbox, i)) {
+            refusals_remove(refusals, (size_t)(note - refusals->at.at));
+            has_changed = true;
+        }
     }
     if (has_changed)
         write_them(service);
+    return told;
+}
+
+static size_t count_knowing(const struct service *service, const struct outbox_hearing *hearings)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < service->config->sinks.count; i++)
+        count += hearings[i].heard == OUTBOX_HEARD_IT;
+    return count;
 }
 
 size_t service_stop_refused(struct service *service, struct outbox *outbox, unsigned flush_ms,
                             const struct error *err)
 {
+    /* One more than needed: there may be none. */
+    struct outbox_hearing *hearings =
+        memory_alloc((service->config->sinks.count + 1) * sizeof(*hearings));
     char why[OUTBOX_WHY_BYTES];
-    size_t undelivered, noted;
+    size_t undelivered, told;
 
     refusals_sentence(err->text, why);
-    noted = note_all(service, why);
-    outbox_tell_refusal(outbox, why);
+    note_all(service, why, hearings);
+    outbox_tell_refusal(outbox, why, hearings);
     undelivered = outbox_stop(outbox, flush_ms);
-    forget_untold(service, outbox, noted);
+    told = note_told(service, outbox, why, hearings);
     log_event(undelivered == 0 ? LOG_INFO : LOG_WARNING, "refusal_told",
-              log_number("sinks", (int64_t)service->config->sinks.count),
+              log_number("sinks", (int64_t)told),
+              log_number("known", (int64_t)count_knowing(service, hearings)),
               log_number("undelivered", (int64_t)undelivered));
+    free(hearings);
     return undelivered;
 }
 

@@ -87,14 +87,15 @@ struct outbox {
 
     pthread_mutex_t asking; /* one question at a time */
     pthread_cond_t answered;
-    struct question *question;         /* under lock */
-    char input_why[INPUT_WHY_BYTES];   /* under lock; "": the input can be read */
-    uint64_t walk_ns;                  /* loop: when all that waits was last gone through */
-    char ledger_why[INPUT_WHY_BYTES];  /* the same; "": all adds up */
-    char memory_why[INPUT_WHY_BYTES];  /* the same; "": there is enough */
-    char clock_why[INPUT_WHY_BYTES];   /* the same; "": it is right */
-    char refusal_why[INPUT_WHY_BYTES]; /* the same; "": none is refused */
-    bool ends_refusals;                /* the same */
+    struct question *question;             /* under lock */
+    char input_why[INPUT_WHY_BYTES];       /* under lock; "": the input can be read */
+    uint64_t walk_ns;                      /* loop: when all that waits was last gone through */
+    char ledger_why[INPUT_WHY_BYTES];      /* the same; "": all adds up */
+    char memory_why[INPUT_WHY_BYTES];      /* the same; "": there is enough */
+    char clock_why[INPUT_WHY_BYTES];       /* the same; "": it is right */
+    char refusal_why[INPUT_WHY_BYTES];     /* the same; "": none is refused */
+    const struct outbox_hearing *hearings; /* of that refusal; the asker's, while it asks */
+    bool ends_refusals;                    /* the same */
 
     pthread_mutex_t lock;
     struct sink_counters *counters; /* under lock; `ops` and `waiting` are made by the reader */
@@ -237,6 +238,8 @@ static void hear_others(struct outbox *outbox)
     outbox_core_tell_ledger(outbox->core, outbox->ledger_why);
     outbox_core_tell_memory(outbox->core, outbox->memory_why);
     outbox_core_tell_clock(outbox->core, outbox->clock_why);
+    if (outbox->hearings != NULL)
+        outbox_core_take_hearings(outbox->core, outbox->hearings);
     outbox_core_tell_refusal(outbox->core, outbox->refusal_why);
     if (outbox->ends_refusals)
         outbox_core_end_refusals(outbox->core);
@@ -659,20 +662,30 @@ static void ask(struct outbox *outbox, struct question *question)
     pthread_mutex_unlock(&outbox->asking);
 }
 
-void outbox_tell_refusal(struct outbox *outbox, const char *why)
+void outbox_tell_refusal(struct outbox *outbox, const char *why,
+                         const struct outbox_hearing *hearings)
 {
     const struct outbox_pick all = {.sink = -1};
     struct question question = {.pick = &all};
 
     pthread_mutex_lock(&outbox->lock);
     snprintf(outbox->refusal_why, sizeof(outbox->refusal_why), "%s", why);
+    outbox->hearings = hearings;
     pthread_mutex_unlock(&outbox->lock);
     ask(outbox, &question); /* who answers has heard it */
+    pthread_mutex_lock(&outbox->lock);
+    outbox->hearings = NULL;
+    pthread_mutex_unlock(&outbox->lock);
 }
 
 bool outbox_refusal_told(const struct outbox *outbox, size_t sink)
 {
     return outbox_core_refusal_told(outbox->core, sink);
+}
+
+bool outbox_refusal_confirmed(const struct outbox *outbox, size_t sink)
+{
+    return outbox_core_refusal_confirmed(outbox->core, sink);
 }
 
 void outbox_end_refusals(struct outbox *outbox)

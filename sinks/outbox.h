@@ -118,6 +118,19 @@ struct outbox_refusal {
     char why[OUTBOX_WHY_BYTES];
 };
 
+/* What a sink has heard of a refusal before, and so how it is told of it now. */
+enum outbox_heard {
+    OUTBOX_HEARD_NOTHING,
+    OUTBOX_HEARD_PERHAPS, /* or long ago: told again, as what may be a repeat */
+    OUTBOX_HEARD_IT,      /* not told again */
+};
+
+struct outbox_hearing {
+    enum outbox_heard heard;
+    int64_t
+        since_ms; /* wall clock: when it was first refused so; where nothing was heard, unused */
+};
+
 struct outbox_config {
     const struct sink_config *sinks;
     size_t sink_count;
@@ -210,12 +223,16 @@ void outbox_tell_memory(struct outbox *outbox, const char *why);
 void outbox_tell_clock(struct outbox *outbox, const char *why);
 
 /* A self-alert says that a start is refused, and why: one incident for one sentence, so sinks that
- * fold repeats show one however often the start is tried again. The loop has heard it on return: an
- * outbox_stop() behind it waits for what comes of it. Thread: as above. */
-void outbox_tell_refusal(struct outbox *outbox, const char *why);
+ * fold repeats show one however often the start is tried again. `hearings`: one per sink, borrowed
+ * for the call; NULL: none has heard of it. The loop has heard it on return: an outbox_stop()
+ * behind it waits for what comes of it. Thread: as above. */
+void outbox_tell_refusal(struct outbox *outbox, const char *why,
+                         const struct outbox_hearing *hearings);
 
-/* Whether this sink may know of it. Behind outbox_stop(). Thread: setup. */
+/* Whether this sink may know of it by now, and whether it has said so. Behind outbox_stop().
+ * Thread: setup. */
 bool outbox_refusal_told(const struct outbox *outbox, size_t sink);
+bool outbox_refusal_confirmed(const struct outbox *outbox, size_t sink);
 
 /* The start was not refused this time: each sink that refusals of before name is told that they are
  * over, whenever it takes that. Again it does nothing. Thread: as outbox_tell_input(). */

@@ -109,9 +109,12 @@ void outbox_core_tell_memory(struct outbox_core *core, const char *why);
 
 /* What a self-alert about the daemon's clock is to say, as above; "": it is right. */
 void outbox_core_tell_clock(struct outbox_core *core, const char *why);
-/* The same of a start that is refused, and whether a sink may know of it. */
+/* The same of a start that is refused, and whether a sink may know of it, or has said so. What each
+ * has heard before is copied, and comes first. */
+void outbox_core_take_hearings(struct outbox_core *core, const struct outbox_hearing *hearings);
 void outbox_core_tell_refusal(struct outbox_core *core, const char *why);
 bool outbox_core_refusal_told(const struct outbox_core *core, size_t sink);
+bool outbox_core_refusal_confirmed(const struct outbox_core *core, size_t sink);
 
 /* As in struct outbox_config, once. False: memory is short. */
 bool outbox_core_take_refusals(struct outbox_core *core, const struct outbox_refusal *list,

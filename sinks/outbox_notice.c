@@ -84,11 +84,12 @@ bool outbox_notices_create(struct outbox_core *core)
     core->refusal_notice =
         (struct outbox_notice){.told = calloc(count, sizeof(bool)),
                                .words = calloc(count, sizeof(struct outbox_word)),
+                               .hearings = calloc(count, sizeof(struct outbox_hearing)),
                                .is_of_reason = true};
     is_made = core->fill_notice.told != NULL && core->input_notice.told != NULL &&
               core->ledger_notice.told != NULL && core->memory_notice.told != NULL &&
               core->clock_notice.told != NULL && core->refusal_notice.told != NULL &&
-              core->refusal_notice.words != NULL;
+              core->refusal_notice.words != NULL && core->refusal_notice.hearings != NULL;
     for (size_t i = 0; i < core->queue_count; i++) {
         bool *told = calloc(count, sizeof(bool));
         core->queues[i].held_notice.told = told;
@@ -106,6 +107,7 @@ void outbox_notices_destroy(struct outbox_core *core)
     free(core->clock_notice.told);
     free(core->refusal_notice.told);
     free(core->refusal_notice.words);
+    free(core->refusal_notice.hearings);
     free(core->endings);
     for (size_t i = 0; i < core->queue_count; i++)
         free(core->queues[i].held_notice.told);
@@ -181,11 +183,11 @@ static struct incident *make_incident(const struct outbox_notice *notice,
     return incident;
 }
 
-/* Gives one sink the op, `word` of which is told what becomes of it. False when it cannot be now.
- */
+/* Gives one sink the op, `word` of which is told what becomes of it. `may_exist`: a former process
+ * told it the same. False when it cannot be now. */
 static bool tell(struct outbox_queue *queue, const struct outbox_notice *notice,
                  const struct notice_kind *kind, const char *subject, enum op_kind op_kind,
-                 struct outbox_word *word)
+                 struct outbox_word *word, bool may_exist)
 {
     struct outbox_core *core = queue->core;
     struct op op = {.number = op_kind == OP_OPEN ? 1 : 2,
@@ -207,6 +209,8 @@ static bool tell(struct outbox_queue *queue, const struct outbox_notice *notice,
     copy->account = ACCOUNT_NOTICE;
     copy->is_notice = true;
     copy->word = word;
+    copy->may_exist = copy->is_begun = may_exist;
+    copy->wants_find = may_exist && sink_has_tickets(queue->sink);
     queue->notices_waiting++;
     queue->counters.notices++;
     outbox_core_take(core, copy);
@@ -223,6 +227,26 @@ static void begin(struct outbox_notice *notice)
     notice->since_ms = now_ms > notice->since_ms ? now_ms : notice->since_ms + 1;
 }
 
+/* Opens it at one sink. What a former process may have told it of keeps its begin, which is in what
+ * the sink shows. */
+static bool open_at(struct outbox_queue *queue, const struct outbox_notice *notice,
+                    const struct notice_kind *kind, const char *subject)
+{
+    size_t sink = (size_t)(queue - queue->core->queues);
+    struct outbox_word *word = notice->words != NULL ? &notice->words[sink] : NULL;
+    const struct outbox_hearing *hearing =
+        notice->hearings != NULL ? &notice->hearings[sink] : NULL;
+    struct outbox_notice again;
+
+    if (hearing == NULL || hearing->heard == OUTBOX_HEARD_NOTHING)
+        return tell(queue, notice, kind, subject, OP_OPEN, word, false);
+    if (hearing->heard == OUTBOX_HEARD_IT)
+        return false;
+    again = *notice;
+    again.since_ms = hearing->since_ms;
+    return tell(queue, &again, kind, subject, OP_OPEN, word, true);
+}
+
 /* Makes what each sink was told the same as what is. A spell ends only when all that were
  * told of it have been told so. */
 static void spread(struct outbox_core *core, struct outbox_notice *notice,
@@ -234,9 +258,8 @@ static void spread(struct outbox_core *core, struct outbox_notice *notice,
             continue;
         if (notice->is_active && (queue->is_held || !sink_settings(queue->sink)->self_alerts))
             continue;
-        struct outbox_word *word =
-            notice->is_active && notice->words != NULL ? &notice->words[i] : NULL;
-        if (tell(queue, notice, kind, subject, notice->is_active ? OP_OPEN : OP_RESOLVE, word))
+        if (notice->is_active ? open_at(queue, notice, kind, subject)
+                              : tell(queue, notice, kind, subject, OP_RESOLVE, NULL, false))
             notice->told[i] = notice->is_active;
     }
 }
@@ -340,6 +363,12 @@ void outbox_core_tell_ledger(struct outbox_core *core, const char *why)
     snprintf(core->ledger_why, sizeof(core->ledger_why), "%s", why);
 }
 
+void outbox_core_take_hearings(struct outbox_core *core, const struct outbox_hearing *hearings)
+{
+    for (size_t i = 0; i < core->queue_count; i++)
+        core->refusal_notice.hearings[i] = hearings[i];
+}
+
 void outbox_core_tell_refusal(struct outbox_core *core, const char *why)
 {
     snprintf(core->refusal_why, sizeof(core->refusal_why), "%s", why);
@@ -348,6 +377,11 @@ void outbox_core_tell_refusal(struct outbox_core *core, const char *why)
 bool outbox_core_refusal_told(const struct outbox_core *core, size_t sink)
 {
     return atomic_load_explicit(&core->refusal_notice.words[sink].has_left, memory_order_relaxed);
+}
+
+bool outbox_core_refusal_confirmed(const struct outbox_core *core, size_t sink)
+{
+    return atomic_load_explicit(&core->refusal_notice.words[sink].is_done, memory_order_relaxed);
 }
 
 bool outbox_core_take_refusals(struct outbox_core *core, const struct outbox_refusal *list,
@@ -389,7 +423,7 @@ static void end_refusals(struct outbox_core *core)
         snprintf(notice.title, sizeof(notice.title), "%s", not_running_title);
         snprintf(notice.why, sizeof(notice.why), "%s", ending->refusal.why);
         ending->is_taken =
-            tell(queue, &notice, &not_running, "data.dir", OP_RESOLVE, &ending->word);
+            tell(queue, &notice, &not_running, "data.dir", OP_RESOLVE, &ending->word, false);
     }
 }
 

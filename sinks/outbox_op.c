@@ -72,6 +72,7 @@ static void note_word(const struct outbox_op *op)
         return;
     atomic_store_explicit(&op->word->has_left, has_left, memory_order_relaxed);
     atomic_store_explicit(&op->word->is_over, is_over, memory_order_relaxed);
+    atomic_store_explicit(&op->word->is_done, op->state == OP_DONE, memory_order_relaxed);
 }
 
 /* The only place where an op changes its state. */

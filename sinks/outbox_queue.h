@@ -40,6 +40,7 @@ enum op_account {
 struct outbox_word {
     _Atomic bool has_left; /* the sink may know of it */
     _Atomic bool is_over;  /* no attempt is made any more */
+    _Atomic bool is_done;  /* the sink has it */
 };
 
 struct outbox_op {
@@ -129,6 +130,7 @@ struct outbox_notice {
     char title[NOTICE_TEXT_BYTES], why[NOTICE_TEXT_BYTES]; /* as at the begin of the spell */
     bool *told;                                            /* per sink: it was sent the open */
     struct outbox_word *words;                             /* per sink, of opens; NULL: none */
+    struct outbox_hearing *hearings; /* per sink: what a former process told it; NULL: nothing */
 };
 
 /* A refusal of a former process, which its sink is to hear the end of. */

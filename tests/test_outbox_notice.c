@@ -382,6 +382,40 @@ static void D4_a_refused_start_is_told_as_one_incident_for_one_reason(void **sta
     assert_int_not_equal(incident_of(open[0]), incident_of(open[2]));
 }
 
+/* Who knows it is left alone, and who may know it hears it as a repeat, with its begin. */
+static void D4_a_refusal_that_a_sink_heard_of_before_is_not_news_to_it(void **state)
+{
+    struct outbox_hearing hearings[2] = {
+        {.heard = OUTBOX_HEARD_IT, .since_ms = 1769940000000},
+        {.heard = OUTBOX_HEARD_PERHAPS, .since_ms = 1769940000000}};
+
+    (void)state;
+    begin_world(NULL, 0);
+    outbox_core_take_hearings(core, hearings);
+    outbox_core_tell_refusal(core, "a.seg: byte 7 is damaged");
+    outbox_core_run(core);
+    assert_int_equal(fixture_sent_count, 1);
+    assert_int_equal(count_at_two(), 1);
+    assert_true(sent_has(0, "\"possible_repeat\":true"));
+    assert_true(sent_has(0, "\"opened_at\":\"2026-02-01T10:00:00.000Z\""));
+    assert_int_equal(counters(1).possible_repeats, 1);
+    assert_false(outbox_core_refusal_confirmed(core, 1));
+    fixture_answer(0, 200, "", "");
+    assert_true(outbox_core_refusal_confirmed(core, 1));
+    assert_false(outbox_core_refusal_told(core, 0));
+
+    tear_down(state); /* another reason, or nobody who keeps one */
+    set_up(state);
+    begin_world(NULL, 0);
+    hearings[0].heard = hearings[1].heard = OUTBOX_HEARD_NOTHING;
+    outbox_core_take_hearings(core, hearings);
+    outbox_core_tell_refusal(core, "b.seg: byte 9 is damaged");
+    outbox_core_run(core);
+    assert_int_equal(fixture_sent_count, 2);
+    for (size_t i = 0; i < 2; i++)
+        assert_true(sent_has(i, "\"possible_repeat\":false"));
+}
+
 /* The start that runs tells each sink that knows of a refusal: once, as of the same incident, and
  * when it takes it. */
 static void D4_the_end_of_a_refused_start_is_told_once(void **state)
@@ -534,6 +568,7 @@ int main(void)
         TEST(input_that_is_lost_is_told_to_all_with_its_end),
         TEST(L6_a_ledger_that_does_not_add_up_is_told_to_all),
         TEST(D4_a_refused_start_is_told_as_one_incident_for_one_reason),
+        TEST(D4_a_refusal_that_a_sink_heard_of_before_is_not_news_to_it),
         TEST(D4_the_end_of_a_refused_start_is_told_once),
         TEST(D4_an_end_of_a_refused_start_that_is_given_up_is_not_told_again),
         TEST(F7_memory_that_is_short_is_told_to_all_with_its_end),

@@ -40,6 +40,41 @@ static void write_down(const struct refusals *refusals)
         fail_msg("%s", err.text);
 }
 
+/* Who confirmed it within the hour knows it; who may have heard it, or long ago, hears it again as
+ * a repeat. A clock that was set back proves nothing. */
+static void D4_what_a_sink_has_heard_goes_by_when_it_confirmed_it(void **state)
+{
+    static const struct {
+        int64_t told_ms, now_ms;
+        enum outbox_heard heard;
+    } cases[] = {
+        {0, 7200000, OUTBOX_HEARD_PERHAPS},       {7200000, 7200000, OUTBOX_HEARD_IT},
+        {7200000, 10799999, OUTBOX_HEARD_IT},     {7200000, 10800000, OUTBOX_HEARD_PERHAPS},
+        {7200000, 7199999, OUTBOX_HEARD_PERHAPS},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct refusals refusals = {.at = {.at = NULL}};
+        struct outbox_hearing hearing;
+        begin(1);
+        refusals_add(&refusals, "pager", 5, "why");
+        refusals_find(&refusals, "pager", "why")->told_ms = cases[i].told_ms;
+        write_down(&refusals);
+        refusals_release(&refusals);
+        refusals = read_back();
+        hearing = refusals_hearing(&refusals, "pager", "why", cases[i].now_ms);
+        assert_int_equal(hearing.heard, cases[i].heard);
+        assert_int_equal(hearing.since_ms, 5);
+        hearing = refusals_hearing(&refusals, "pager", "another", cases[i].now_ms);
+        assert_int_equal(hearing.heard, OUTBOX_HEARD_NOTHING);
+        hearing = refusals_hearing(&refusals, "desk", "why", cases[i].now_ms);
+        assert_int_equal(hearing.heard, OUTBOX_HEARD_NOTHING);
+        refusals_release(&refusals);
+        sim_disk_end();
+    }
+}
+
 static void D4_what_was_told_comes_back(void **state)
 {
     struct refusals refusals = {.at = {.at = NULL}};
@@ -149,6 +184,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(D4_what_was_told_comes_back),
+        cmocka_unit_test(D4_what_a_sink_has_heard_goes_by_when_it_confirmed_it),
         cmocka_unit_test(the_oldest_goes_beyond_the_bound),
         cmocka_unit_test(any_sentence_can_be_kept),
         cmocka_unit_test(the_power_may_go_at_every_call),

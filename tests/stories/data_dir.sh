@@ -148,8 +148,16 @@ refused 65 'damaged/journal/0000000000000001.seg: byte 4096: frame 1 is damaged'
 # Who would page now does not run: the sinks are told that, for one reason as one incident (D4).
 file_has hook.log '^open not-running .* 200$' || fail "the sinks are not told that it does not run: $(cat hook.log)"
 file_has second.log 'event=refusal_told .*undelivered=0' || fail "it does not say who was told: $(cat second.log)"
-# Refused again it is the same incident, and noted once, beside the two of above.
+# Refused again it is noted once, beside the two of above, and told again to nobody who has confirmed
+# it within the hour: whoever starts it again and again does not page each time.
+told_of=$(grep -c '^open not-running .* 200$' hook.log)
+file_has second.log 'event=refusal_told sinks=1 known=0 ' || fail "it does not say how many were told: $(cat second.log)"
 refused 65 'frame 1 is damaged'
+file_has second.log 'event=refusal_told sinks=0 known=1 ' || fail "it does not say who knows: $(cat second.log)"
+[[ $(grep -c '^open not-running .* 200$' hook.log) == "$told_of" ]] || fail "it was told again: $(cat hook.log)"
+perl -pi -e 's/"told":(\d+)/"\"told\":" . ($1 - 3600001)/ge' damaged/refusals
+refused 65 'frame 1 is damaged'
+[[ $(grep -c '^open not-running .* 200$' hook.log) == $((told_of + 1)) ]] || fail "an hour later it is not told: $(cat hook.log)"
 noted() {
     grep -o "$1" damaged/refusals | wc -l
 }
