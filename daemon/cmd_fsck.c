@@ -75,11 +75,11 @@ static void print_check(const struct journal_summary *sum, const struct segment_
                         uint64_t unfinished)
 {
     printf("journal: %zu segment%s, %" PRIu64 " group%s, %zu partition%s, %zu mark%s, %" PRIu64
-           " change%s, %" PRIu64 " op%s of which %zu %s owed or dead: whole\n",
+           " change%s, %" PRIu64 " op%s of which %zu %s owed and %zu dead: whole\n",
            end->place_count, plural(end->place_count), sum->groups, plural(sum->groups),
            sum->part_count, plural(sum->part_count), sum->mark_count, plural(sum->mark_count),
-           sum->changes, plural(sum->changes), sum->ops_made, plural(sum->ops_made), sum->op_count,
-           sum->op_count == 1 ? "is" : "are");
+           sum->changes, plural(sum->changes), sum->ops_made, plural(sum->ops_made), sum->ops_owed,
+           sum->ops_owed == 1 ? "is" : "are", sum->ops_dead);
     if (end->torn_bytes > 0 || unfinished > 0)
         printf("journal: its end was not finished (%" PRIu64 " bytes, %" PRIu64
                " groups): the next start cuts it\n",
@@ -112,8 +112,9 @@ static int check_rules(const struct data_look *at, const struct data_look_known 
     free(ids);
     if (rc != 0)
         return rc == -ENOENT || rc == -EBADMSG ? EXIT_DATA : EXIT_IO;
-    printf("rules: %zu sets, %zu files of them, %" PRIu64 " bytes: whole\n", sets.lists,
-           sets.contents, sets.bytes);
+    printf("rules: %zu set%s, %zu file%s of %s, %" PRIu64 " bytes: whole\n", sets.lists,
+           plural(sets.lists), sets.contents, plural(sets.contents),
+           sets.lists == 1 ? "it" : "them", sets.bytes);
     return EXIT_OK;
 }
 

@@ -614,6 +614,15 @@ void journal_recall_destroy(struct journal_recall *recall)
     free(recall);
 }
 
+static void count_ops(struct journal_summary *sum)
+{
+    for (size_t i = 0; i < sum->op_count; i++) {
+        uint8_t fate = sum->ops[i].fate;
+        sum->ops_dead += fate == JOURNAL_FATE_DEAD;
+        sum->ops_owed += fate != JOURNAL_FATE_DEAD && fate != JOURNAL_FATE_DONE;
+    }
+}
+
 void journal_recall_summary(const struct journal_recall *recall, struct journal_summary *out)
 {
     *out = recall->sum;
@@ -628,6 +637,7 @@ void journal_recall_summary(const struct journal_recall *recall, struct journal_
     out->op_count = recall->ops.count;
     out->engine = recall->engine;
     out->other_engine = recall->other_engine;
+    count_ops(out);
 }
 
 /* ---- what is not needed any more ---- */

@@ -97,6 +97,7 @@ struct journal_summary {
     size_t rules_count;
     const struct journal_recalled_op *ops; /* in the order of making */
     size_t op_count;
+    size_t ops_owed, ops_dead; /* of these; the others are done, and there for their tickets */
     uint64_t groups, changes, ops_made, ops_by_fate[JOURNAL_FATE_COUNT];
     uint64_t opened, closed;
     size_t leaves;            /* so often a partition left */

@@ -319,6 +319,8 @@ static void what_has_no_end_is_owed(void **unused)
     assert_string_equal(sum.ops[1].incident->title, "three grew more");
     assert_int_equal(sum.ops[2].incident->id.lo, 5);
     assert_int_equal(sum.ops[2].fate, JOURNAL_FATE_INTENT);
+    assert_int_equal(sum.ops_owed, 3);
+    assert_int_equal(sum.ops_dead, 0);
     assert_int_equal(sum.ops_made, 9);
     assert_int_equal(sum.ops_by_fate[JOURNAL_FATE_DONE], 1);
     assert_int_equal(sum.ops_by_fate[JOURNAL_FATE_TAKEN_IN], 5);
@@ -354,6 +356,8 @@ static void a_later_op_overtakes_a_dead_one(void **unused)
     assert_int_equal(sum.ops[0].fate, JOURNAL_FATE_OWED);
     assert_int_equal(sum.ops[1].incident->id.lo, 3);
     assert_int_equal(sum.ops[1].fate, JOURNAL_FATE_DEAD);
+    assert_int_equal(sum.ops_owed, 1);
+    assert_int_equal(sum.ops_dead, 1);
     journal_recall_destroy(recall);
     end();
 }
@@ -539,6 +543,7 @@ static void tickets_of_open_incidents_are_kept(void **unused)
     assert_int_equal(sum.ops[0].number, 2);
     assert_int_equal(sum.ops[0].fate, JOURNAL_FATE_DONE);
     assert_string_equal(sum.ops[0].reference, "sys1");
+    assert_int_equal(sum.ops_owed + sum.ops_dead, 0); /* nothing is to be told */
     journal_recall_destroy(recall);
     end();
 }
