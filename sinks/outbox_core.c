@@ -156,8 +156,10 @@ static void send_first(struct outbox_queue *queue, struct outbox_chain *chain, u
 
     assert(op->order > chain->done_order); /* O8 */
     op->attempts++;
-    if (outbox_gate_leave(queue) == OUTBOX_LEAVE_REPEAT)
+    if (outbox_gate_leave(queue) == OUTBOX_LEAVE_REPEAT) {
         op->may_exist = true;
+        op->is_assumed = false;
+    }
     if (tells_the_op(step)) {
         if (rules->keeps_intent || (rules->reopens && op->op.kind != OP_OPEN))
             facts.gate = chain; /* its intent is told after the end of what was before it */

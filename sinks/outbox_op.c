@@ -31,6 +31,14 @@ static const bool legal_moves[OP_STATE_COUNT][OP_STATE_COUNT] = {
     [OP_DEAD] = {[OP_PENDING] = true}, /* a person said so */
 };
 
+/* What is written down of it. What is assumed of a former life is assumed anew in the next one, by
+ * the class of the sink, and is no news to a person: each attempt that is known of was answered. A
+ * dead op keeps it, for a person may send it again, which asks a ticketing system first. */
+static bool is_known_to_exist(const struct outbox_op *op)
+{
+    return op->may_exist && (!op->is_assumed || op->state == OP_DEAD);
+}
+
 /* Tells who keeps the states of ops. Self-alerts of the outbox are no ops of the engine: nobody
  * could say after a restart what they belong to. */
 static bool tell(const struct outbox_queue *queue, const struct outbox_op *op,
@@ -45,7 +53,7 @@ static bool tell(const struct outbox_queue *queue, const struct outbox_op *op,
         .sink = op->op.sink,
         .kind = op->op.kind,
         .state = op->state,
-        .may_exist = op->may_exist,
+        .may_exist = is_known_to_exist(op),
         .remote = facts->remote != NULL ? facts->remote : &unknown,
         .cause = facts->cause,
         .into = facts->into,

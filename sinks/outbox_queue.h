@@ -54,9 +54,10 @@ struct outbox_op {
     uint32_t attempts;
     uint32_t failures; /* attempts that count for the back-off */
     enum op_state state;
-    bool is_begun;            /* a byte of it may have left */
-    bool may_exist;           /* an attempt without a clear answer may have been taken */
-    bool is_notice;           /* a self-alert: nobody is told of its moves */
+    bool is_begun;   /* a byte of it may have left */
+    bool may_exist;  /* an attempt without a clear answer may have been taken */
+    bool is_assumed; /* may_exist, and that only because nobody can know of a former life */
+    bool is_notice;  /* a self-alert: nobody is told of its moves */
     struct outbox_word *word; /* of a self-alert; borrowed; NULL: nobody asks */
 
     /* At a ticketing system only. */

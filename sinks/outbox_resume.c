@@ -143,6 +143,7 @@ bool outbox_core_resume(struct outbox_core *core, const struct outbox_resumed *f
     }
     *bytes = outbox_op_bytes(op);
     op->may_exist = from->may_exist || (is_first && is_in_doubt(queue, from));
+    op->is_assumed = op->may_exist && !from->may_exist && !was_under_way(from);
     op->is_begun = op->may_exist || from->state != OP_PENDING;
     op->attempts = from->attempts + was_under_way(from);
     if (op->attempts == 0 && from->state != OP_PENDING)

@@ -133,6 +133,7 @@ static void doubt(struct outbox_queue *queue, struct outbox_chain *chain, enum s
     uint64_t settle_ns = 0;
 
     op->may_exist = true;
+    op->is_assumed = false;
     outbox_op_move(queue, op, OP_UNCERTAIN, &(struct op_move_facts){.remote = &chain->remote});
     if (step == SINK_STEP_CREATE)
         settle_ns = outbox_step_doubted(queue, op, now_ns);

@@ -433,6 +433,37 @@ static void D3_class_b_looks_up_once_its_key_may_be_forgotten(void **state)
     assert_int_equal(requests("POST"), 2);
 }
 
+/* An attempt that nobody knows of is assumed at every start, and not written down: what a person
+ * reads tells of those that got no answer. */
+static void what_is_assumed_of_a_former_life_is_not_told_as_known(void **state)
+{
+    static const struct {
+        enum op_state was;
+        bool is_known;
+    } cases[] = {{OP_PENDING, false}, {OP_RETRY, false}, {OP_INTENT, true}, {OP_UNCERTAIN, true}};
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct outbox_resumed left = {.op = fixture_op(7, 1, OP_OPEN, ZEN), .state = cases[i].was};
+        uint64_t bytes;
+        bool is_known = false;
+        left.incident = left.op.incident->id;
+        desk.lie[0] = LIE_429_SECONDS; /* an answer: nothing was asked */
+        assert_true(outbox_core_resume(core, &left, &bytes));
+        assert_false(desk_run(core, 500));
+        assert_true(move_count > 0);
+        for (size_t at = 0; at < move_count; at++)
+            is_known |= moves[at].may_exist;
+        assert_int_equal(is_known, cases[i].is_known);
+        desk.lie[2] = LIE_LOST; /* of the creation: none */
+        for (is_known = false; !is_known;) {
+            assert_false(desk_run(core, 1000));
+            is_known = moves[move_count - 1].may_exist;
+        }
+        tear_down(state);
+        set_up(state);
+    }
+}
+
 /* ---- references ---- */
 
 static void a_ticket_is_changed_by_its_reference_without_another_look_up(void **state)
@@ -895,6 +926,7 @@ int main(void)
         TEST(D3_twins_that_find_no_memory_are_looked_up_again),
         TEST(a_twin_that_cannot_be_closed_is_counted_and_holds_nothing_up),
         TEST(D3_class_b_looks_up_once_its_key_may_be_forgotten),
+        TEST(what_is_assumed_of_a_former_life_is_not_told_as_known),
         TEST(a_ticket_is_changed_by_its_reference_without_another_look_up),
         TEST(references_are_bounded_and_what_is_forgotten_is_looked_up),
         TEST(an_update_makes_the_ticket_of_an_open_that_was_given_up),
