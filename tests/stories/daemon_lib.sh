@@ -87,6 +87,18 @@ answers() { # PATH CODE
     [[ $(curl -s -o answer -w '%{http_code}' "http://127.0.0.1:$admin$1") == "$2" ]]
 }
 
+header=()
+push() { # PATH: what comes on standard input, to files answer and status
+    curl -s -o answer -w '%{http_code}' --data-binary @- "${header[@]}" "http://127.0.0.1:$admin$1" >status
+}
+answered() { # CODE PATTERN
+    [[ $(cat status) == "$1" ]] && file_has answer "$2" || fail "answered $(cat status) $(cat answer), not $1 $2"
+}
+# It is on record. How long it takes until it is worked off is the machine's: 202 says that it was too long for an
+# answer to wait, and what follows has to be waited for in either case.
+kept() { # PATTERN
+    [[ $(cat status) == 20[02] ]] && file_has answer "$1" || fail "answered $(cat status) $(cat answer), not kept as $1"
+}
 metric() { # SERIES
     curl -s "http://127.0.0.1:$admin/metrics" | awk -v s="$1" '$1 == s { print $2 }'
 }

@@ -5,12 +5,6 @@
 # go of something; a second directory; FLUSHALL; a third one.
 . "$TOCSIN_TREE/tests/stories/shared_lib.sh"
 small="intake: {body: {max: 8192}, bytes: {max: 256KiB}, keep: 1s}"
-push() { # PATH: what comes on standard input
-    curl -s -o answer -w '%{http_code}' --data-binary @- "http://127.0.0.1:$admin$1" >status
-}
-answered() { # CODE PATTERN
-    [[ $(cat status) == "$1" ]] && file_has answer "$2" || fail "answered $(cat status) $(cat answer), not $1 $2"
-}
 long=$(head -c 7000 /dev/zero | tr '\0' x)
 fill() {
     printf '{"tenant":"acme","source":"s","resource":"r","check":"nothing","severity":"minor","summary":"%s"}' \
@@ -47,7 +41,7 @@ start_daemon
 wait_for "one is ready" answers /readyz 200
 event alpha h1 problem | push '/events?wait=8s'
 echo '{"where": "host != \"h1\" && host != \"h9\"", "for": "2h"}' | push /silences/add
-answered 200 '"id":"by-hand-1"'
+kept '"id":"by-hand-1"'
 wait_for "h1 is told" file_has hook.log '^open first tenant=acme host=h1$'
 fill_until begins_behind 5
 kill -KILL "$daemon"
