@@ -455,6 +455,19 @@ static int take_position(struct journal_recall *recall, const struct journal_pos
 
 /* ---- all ---- */
 
+static void take_change(struct journal_recall *recall, const struct incident *change)
+{
+    incident_unref(recall->last);
+    recall->last = incident_of(change);
+    recall->sum.changes++;
+    recall->sum.opened += change->change == INCIDENT_OPENED;
+    recall->sum.closed += change->change == INCIDENT_CLOSED;
+    if (recall->is_told_again)
+        return;
+    recall->forgotten += change->is_forgotten;
+    journal_open_take(&recall->open, recall->last);
+}
+
 int journal_recall_take(struct journal_recall *recall, const struct journal_record *record,
                         struct error *err)
 {
@@ -479,11 +492,7 @@ int journal_recall_take(struct journal_recall *recall, const struct journal_reco
     case JOURNAL_MARK:
         return take_mark(recall, &record->mark, err);
     case JOURNAL_CHANGE:
-        incident_unref(recall->last);
-        recall->last = incident_of(&record->change);
-        recall->sum.changes++;
-        recall->sum.opened += record->change.change == INCIDENT_OPENED;
-        recall->sum.closed += record->change.change == INCIDENT_CLOSED;
+        take_change(recall, &record->change);
         return 0;
     case JOURNAL_OP:
         return take_op(recall, &record->op, err);
@@ -611,6 +620,7 @@ void journal_recall_destroy(struct journal_recall *recall)
     free(recall->sinks.at);
     free(recall->by_id.slots);
     free(recall->by_chain.slots);
+    journal_open_release(&recall->open);
     free(recall);
 }
 
@@ -635,6 +645,10 @@ void journal_recall_summary(const struct journal_recall *recall, struct journal_
     out->rules_count = recall->rules.count;
     out->ops = recall->ops.at;
     out->op_count = recall->ops.count;
+    out->open = recall->open.at.at;
+    out->open_count = recall->open.at.count;
+    out->knows_open =
+        recall->sum.opened == recall->sum.closed + recall->forgotten + out->open_count;
     out->engine = recall->engine;
     out->other_engine = recall->other_engine;
     count_ops(out);

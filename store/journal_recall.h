@@ -7,7 +7,8 @@
  *
  * Of the seals of a partition that stood still only the last is kept. Ops that have come to their
  * end are forgotten, but for dead ones, which a person may send again, and the last of each open
- * incident that has a ticket.
+ * incident that has a ticket. Of each incident that is open the last change is known, however long
+ * ago the journal let go of it (store/journal_open.h).
  *
  * How old an op is (O5) is counted by the clocks of the groups, and not while its sink is held or
  * nobody runs: a silence of the journal counts JOURNAL_SILENCE_MS at most, for where an op waits,
@@ -98,6 +99,10 @@ struct journal_summary {
     const struct journal_recalled_op *ops; /* in the order of making */
     size_t op_count;
     size_t ops_owed, ops_dead; /* of these; the others are done, and there for their tickets */
+    struct incident *const *open; /* the last change of each that is; references are the recall's */
+    size_t open_count;
+    bool knows_open; /* they are all: a recall that began from one of version 2 or before lacks
+                        those that have not changed since */
     uint64_t groups, changes, ops_made, ops_by_fate[JOURNAL_FATE_COUNT];
     uint64_t opened, closed;
     size_t leaves;            /* so often a partition left */

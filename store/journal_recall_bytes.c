@@ -16,6 +16,7 @@ struct saved {
     uint64_t ops_by_fate[JOURNAL_FATE_COUNT];
     char engine[ENGINE_BYTES], other_engine[ENGINE_BYTES];
     uint64_t op_count;
+    uint64_t forgotten;
 };
 
 struct saved_op {
@@ -23,8 +24,14 @@ struct saved_op {
     uint64_t attempts;
 };
 
-/* Version 1 ended before op_count, and said of no op how old it is: it is as if made then. */
-enum { SAVED_VERSION = 2, SAVED_BYTES_1 = offsetof(struct saved, op_count) };
+/* Version 1 ended before op_count, and said of no op how old it is: it is as if made then. Version
+ * 2 ended before forgotten, and its last change is that of its last op: behind those of the ops
+ * stand incidents that are open. */
+enum {
+    SAVED_VERSION = 3,
+    SAVED_BYTES_1 = offsetof(struct saved, op_count),
+    SAVED_BYTES_2 = offsetof(struct saved, forgotten)
+};
 #define SAVED_AGE_MAX_MS (INT64_C(1) << 41) /* seventy years */
 
 static void parts_save(const struct journal_recall *recall, struct journal_buffer *to)
@@ -53,12 +60,17 @@ static void parts_save(const struct journal_recall *recall, struct journal_buffe
     }
 }
 
-static void op_save(const struct journal_recalled_op *op, struct journal_buffer *to)
+static void change_save(const struct incident *incident, struct journal_buffer *to)
 {
     struct journal_record change = {.kind = JOURNAL_CHANGE};
 
-    memcpy((void *)&change.change, (const void *)op->incident, sizeof(change.change));
+    memcpy((void *)&change.change, (const void *)incident, sizeof(change.change));
     journal_put(to, &change);
+}
+
+static void op_save(const struct journal_recalled_op *op, struct journal_buffer *to)
+{
+    change_save(op->incident, to);
     journal_put(to, &(struct journal_record){
                         .kind = JOURNAL_OP,
                         .op = {op->id, op->incident->id, op->number, op->kind, op->sink}});
@@ -104,7 +116,8 @@ void journal_recall_save(const struct journal_recall *recall, struct journal_buf
                           .opened = sum->opened,
                           .closed = sum->closed,
                           .leaves = sum->leaves,
-                          .op_count = recall->entries.count - recall->gaps};
+                          .op_count = recall->entries.count - recall->gaps,
+                          .forgotten = recall->forgotten};
 
     memcpy(saved.ops_by_fate, sum->ops_by_fate, sizeof(saved.ops_by_fate));
     memcpy(saved.engine, recall->engine, sizeof(saved.engine));
@@ -121,6 +134,8 @@ void journal_recall_save(const struct journal_recall *recall, struct journal_buf
     for (size_t i = 0; i < recall->entries.count; i++)
         if (!recall->entries.at[i].is_gap)
             op_save(&recall->entries.at[i].op, to);
+    for (size_t i = 0; i < recall->open.at.count; i++)
+        change_save(recall->open.at.at[i], to);
     if (recall->counts.count > 0)
         journal_put(to, &(struct journal_record){.kind = JOURNAL_COUNTS, .counts = recall->counts});
 }
@@ -139,6 +154,7 @@ static void sums_set(struct journal_recall *recall, const struct saved *saved)
     sum->opened = saved->opened;
     sum->closed = saved->closed;
     sum->leaves = saved->leaves;
+    recall->forgotten = saved->forgotten;
     memcpy(sum->ops_by_fate, saved->ops_by_fate, sizeof(sum->ops_by_fate));
     snprintf(recall->engine, sizeof(recall->engine), "%.*s", ENGINE_BYTES - 1, saved->engine);
     snprintf(recall->other_engine, sizeof(recall->other_engine), "%.*s", ENGINE_BYTES - 1,
@@ -154,8 +170,8 @@ static int sums_load(struct journal_cursor *cursor, struct saved *to, const char
     memset(to, 0, sizeof(*to));
     if (bytes >= sizeof(to->version))
         memcpy(&to->version, cursor->at, sizeof(to->version));
-    if (to->version == 1)
-        known = SAVED_BYTES_1;
+    if (to->version < SAVED_VERSION)
+        known = to->version == 1 ? SAVED_BYTES_1 : SAVED_BYTES_2;
     if (to->version < 1 || to->version > SAVED_VERSION || bytes < known) {
         error_set(err, "what the journal knew is of no version that is known");
         return -EBADMSG;
@@ -201,7 +217,7 @@ int journal_recall_load(const void *at, size_t bytes, struct journal_recall **ou
     struct journal_record record;
     struct saved saved;
     const char *ages = NULL;
-    uint64_t ops = 0;
+    uint64_t ops = 0, changes = 0;
     int rc;
 
     if (recall == NULL) {
@@ -210,6 +226,8 @@ int journal_recall_load(const void *at, size_t bytes, struct journal_recall **ou
     }
     rc = sums_load(&cursor, &saved, &ages, err);
     while (rc == 0 && (rc = journal_get(&cursor, &record, err)) == 1) {
+        if (record.kind == JOURNAL_CHANGE)
+            recall->is_told_again = saved.version == 1 || changes++ < saved.op_count;
         rc = journal_recall_take(recall, &record, err);
         if (rc == 0 && record.kind == JOURNAL_OP)
             rc = age_load(recall, &saved, ages, ops++, err);
@@ -218,6 +236,7 @@ int journal_recall_load(const void *at, size_t bytes, struct journal_recall **ou
         journal_recall_destroy(recall);
         return rc;
     }
+    recall->is_told_again = false;
     sums_set(recall, &saved);
     journal_recall_list(recall);
     *out = recall;

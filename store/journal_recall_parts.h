@@ -6,6 +6,7 @@
 #define STORE_JOURNAL_RECALL_PARTS_H
 
 #include "base/vector.h"
+#include "store/journal_open.h"
 #include "store/journal_recall.h"
 
 enum { ENGINE_BYTES = 64 };
@@ -51,7 +52,10 @@ struct journal_recall {
     struct table by_id, by_chain; /* the latter of the last op of each */
     size_t slot_count;            /* of both */
     struct incident *last;        /* the change that ops belong to */
-    bool has_parts;               /* all partitions are known beforehand */
+    struct journal_open open;
+    uint64_t forgotten; /* incidents that ended because nobody watches them any more */
+    bool is_told_again; /* changes are those of ops of before: nothing opens or ends by them */
+    bool has_parts;     /* all partitions are known beforehand */
 };
 
 /* The next record of the journal, in its order. Errors: -EBADMSG with a sentence. */

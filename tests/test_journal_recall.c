@@ -809,7 +809,7 @@ static void C12_what_was_known_before_ages_were_is_read(void **unused)
     commit_many(0, 14);
     recall = recall_(&sum);
     journal_recall_save(recall, &bytes);
-    more = sizeof(uint64_t) + sum.op_count * AGE;
+    more = 2 * sizeof(uint64_t) + sum.op_count * AGE; /* and what version 3 has more */
     memmove(bytes.bytes.at + BYTES_1, bytes.bytes.at + BYTES_1 + more,
             bytes.bytes.count - BYTES_1 - more);
     bytes.bytes.at[0] = 1;
@@ -824,6 +824,137 @@ static void C12_what_was_known_before_ages_were_is_read(void **unused)
         assert_int_equal(old.ops[i].age_ms, 0);
     }
     journal_buffer_release(&bytes);
+    journal_recall_destroy(again);
+    journal_recall_destroy(recall);
+    end();
+}
+
+/* A change of an incident, whose title says which it is. */
+static void life(uint64_t incident, enum incident_change what, bool is_forgotten, const char *title)
+{
+    struct journal_record record = {.kind = JOURNAL_CHANGE};
+    struct incident inc = view_of(incident, title);
+
+    inc.change = what;
+    inc.is_forgotten = is_forgotten;
+    memcpy((void *)&record.change, (void *)&inc, sizeof(inc));
+    put(&record);
+}
+
+/* Those of `title` by number, "" for one that is not open; each is there once. */
+static void assert_open(const struct journal_summary *sum, char title[][24], size_t incidents)
+{
+    size_t open = 0;
+
+    for (size_t i = 0; i < incidents; i++)
+        open += title[i][0] != '\0';
+    assert_int_equal(sum->open_count, open);
+    for (size_t i = 0; i < sum->open_count; i++) {
+        uint64_t number = sum->open[i]->id.lo;
+        assert_true(number < incidents);
+        assert_string_equal(sum->open[i]->title, title[number]);
+        title[number][0] = '\0';
+    }
+}
+
+/* Against a list by number: incidents open, change, close, are given up and come again, and what is
+ * known is saved and gone on from now and then. */
+static void what_is_open_is_known_by_its_last_change(void **unused)
+{
+    enum { INCIDENTS = 700, ROUNDS = 40, STEPS = 200 };
+    static char title[INCIDENTS][24];
+    struct journal_recall *recall = journal_recall_begin(), *again;
+    struct journal_place place = {0, 0};
+    struct journal_reader *reader;
+    struct journal_summary sum;
+    enum segment_refusal why;
+    struct error err = {""};
+    uint64_t dice = 17;
+
+    (void)unused;
+    memset(title, 0, sizeof(title));
+    begin();
+    for (int round = 0; round < ROUNDS; round++) {
+        char copy[INCIDENTS][24];
+        head(round, round + 1);
+        for (int i = 0; i < STEPS; i++) {
+            dice = dice * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+            uint64_t number = (dice >> 33) % INCIDENTS, what = (dice >> 20) % 5;
+            bool is_open = title[number][0] != '\0';
+            bool is_over = is_open && what < (round < ROUNDS / 2 ? 1 : 3);
+            snprintf(title[number], sizeof(title[number]), "%d %d", round, i);
+            life(number,
+                 !is_open              ? INCIDENT_OPENED
+                 : is_over && what > 0 ? INCIDENT_CLOSED
+                                       : INCIDENT_UPDATED,
+                 is_over && what == 0, title[number]);
+            if (is_over)
+                title[number][0] = '\0';
+        }
+        commit(JOURNAL_FRAME_FIRST | JOURNAL_FRAME_LAST);
+        assert_int_equal(journal_reader_create(&segments, &reader, &why, &err), 0);
+        journal_reader_skip(reader, &place);
+        assert_int_equal(journal_recall_read(recall, reader, NULL, &err), 0);
+        place = journal_reader_place(reader);
+        journal_reader_destroy(reader);
+        again = from_bytes(recall);
+        memcpy(copy, title, sizeof(copy));
+        journal_recall_summary(recall, &sum);
+        assert_true(sum.knows_open);
+        assert_open(&sum, copy, INCIDENTS);
+        memcpy(copy, title, sizeof(copy));
+        journal_recall_summary(again, &sum);
+        assert_true(sum.knows_open);
+        assert_open(&sum, copy, INCIDENTS);
+        journal_recall_destroy(recall);
+        recall = again;
+    }
+    journal_recall_destroy(recall);
+    end();
+}
+
+/* What version 2 lacked: the incidents that are open. It had those of ops, which may be over. */
+static void C12_what_was_known_before_open_incidents_were_is_read(void **unused)
+{
+    enum { BYTES_2 = 280 };
+    struct journal_buffer bytes = {.bytes = {.at = NULL}};
+    struct journal_summary sum;
+    struct journal_recall *recall, *again;
+    struct error err = {""};
+
+    (void)unused;
+    begin();
+    head(0, 100);
+    change(1, 1, OP_OPEN, "one"); /* its page is owed, and it is over */
+    life(1, INCIDENT_CLOSED, false, "one");
+    change(2, 1, OP_OPEN, "two");
+    life(2, INCIDENT_UPDATED, false, "two grew");
+    commit(JOURNAL_FRAME_FIRST | JOURNAL_FRAME_LAST);
+    recall = recall_(&sum);
+    assert_int_equal(sum.op_count, 2);
+    assert_int_equal(sum.open_count, 1);
+    assert_string_equal(sum.open[0]->title, "two grew");
+    journal_recall_save(recall, &bytes);
+    life(2, INCIDENT_UPDATED, false, "two grew");
+    memmove(bytes.bytes.at + BYTES_2, bytes.bytes.at + BYTES_2 + sizeof(uint64_t),
+            bytes.bytes.count - BYTES_2 - sizeof(uint64_t));
+    bytes.bytes.at[0] = 2;
+    if (journal_recall_load(bytes.bytes.at,
+                            bytes.bytes.count - sizeof(uint64_t) - group.bytes.count, &again,
+                            &err) != 0)
+        fail_msg("%s", err.text);
+    group.bytes.count = 0;
+    journal_recall_summary(again, &sum);
+    assert_int_equal(sum.op_count, 2);
+    assert_int_equal(sum.open_count, 0);
+    assert_false(sum.knows_open);
+    journal_buffer_release(&bytes);
+    journal_recall_destroy(again);
+    again = from_bytes(recall);
+    journal_recall_summary(again, &sum);
+    assert_int_equal(sum.open_count, 1);
+    assert_string_equal(sum.open[0]->title, "two grew");
+    assert_true(sum.knows_open);
     journal_recall_destroy(again);
     journal_recall_destroy(recall);
     end();
@@ -906,6 +1037,8 @@ int main(void)
         cmocka_unit_test(many_ops_keep_their_order),
         cmocka_unit_test(what_was_known_and_the_rest_are_all),
         cmocka_unit_test(what_nobody_asks_for_is_forgotten),
+        cmocka_unit_test(what_is_open_is_known_by_its_last_change),
+        cmocka_unit_test(C12_what_was_known_before_open_incidents_were_is_read),
         cmocka_unit_test(C12_what_was_known_before_ages_were_is_read),
         cmocka_unit_test(bytes_that_are_none_are_refused),
         cmocka_unit_test(what_differs_is_said),
