@@ -84,6 +84,11 @@ void unit_tell_store(enum mirror_change change, const char *why)
                   log_text("next", "it gets the logs of this directory anew, and until then nobody "
                                    "can take over"));
         break;
+    case MIRROR_CHANGE_UNLISTED:
+        log_event(LOG_WARNING, "open_incidents_unlisted", log_text("why", why),
+                  log_text("next", "tocsin incidents lists those of before what the shared store "
+                                   "has of the journal with their next change"));
+        break;
     case MIRROR_CHANGE_BACK:
         log_event(LOG_INFO, "shared_store_back",
                   log_text("next", "what it missed is made up for before anything leaves"));

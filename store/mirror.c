@@ -102,33 +102,7 @@ static void lease_is_kept(struct mirror *mirror, uint64_t asked_ns)
     pthread_mutex_unlock(&mirror->lock);
 }
 
-/* ---- what a frame changes ---- */
-
-static void changes_begin(struct changes *changes)
-{
-    changes->open.count = changes->at.count = changes->records.bytes.count = 0;
-}
-
-static void changes_add(struct mirror *mirror, const struct incident *incident)
-{
-    struct changes *changes = &mirror->changes;
-
-    vector_add(&changes->at) = changes->records.bytes.count;
-    if (incident->change != INCIDENT_CLOSED)
-        mirror->config.write(mirror->config.self, incident, &changes->records);
-    vector_add(&changes->open) = (struct shared_open){.id = incident->id};
-}
-
-/* The buffer grows no more: records have their places. */
-static void changes_end(struct changes *changes)
-{
-    for (size_t i = 0; i < changes->open.count; i++) {
-        size_t end =
-            i + 1 < changes->at.count ? changes->at.at[i + 1] : changes->records.bytes.count;
-        changes->open.at[i].record = (struct text){changes->records.bytes.at + changes->at.at[i],
-                                                   (uint32_t)(end - changes->at.at[i])};
-    }
-}
+/* ---- what a frame says ---- */
 
 /* What a frame names is in the store before the frame is. */
 static enum shared_verdict read_frame(struct mirror *mirror, const struct segment_frame *frame,
@@ -140,12 +114,12 @@ static enum shared_verdict read_frame(struct mirror *mirror, const struct segmen
     struct journal_record record;
     int rc;
 
-    changes_begin(&mirror->changes);
+    mirror_changes_begin(&mirror->changes);
     while (verdict == SHARED_FINE && (rc = journal_get(&cursor, &record, err)) != 0) {
         if (rc < 0)
             return SHARED_DAMAGED;
         if (record.kind == JOURNAL_CHANGE)
-            changes_add(mirror, &record.change);
+            mirror_changes_add(mirror, &record.change);
         if (record.kind == JOURNAL_RULES) {
             verdict = shared_files_put(mirror->store, mirror->config.blobs, record.rules.set, err);
             if (verdict == SHARED_FINE)
@@ -153,7 +127,7 @@ static enum shared_verdict read_frame(struct mirror *mirror, const struct segmen
                                            record.rules.settings, err);
         }
     }
-    changes_end(&mirror->changes);
+    mirror_changes_end(&mirror->changes);
     return verdict;
 }
 
@@ -195,7 +169,7 @@ static enum shared_verdict look_into(struct mirror *mirror, enum shared_log whic
 {
     if (which == SHARED_JOURNAL)
         return read_frame(mirror, frame, err);
-    changes_begin(&mirror->changes);
+    mirror_changes_begin(&mirror->changes);
     return SHARED_FINE;
 }
 
@@ -255,7 +229,8 @@ static void look_at_beginning(struct mirror *mirror)
 }
 
 /* With the frame that the chain is known behind; what was before it is in the image that follows,
- * or by that not needed. The journal is the first, and with it the store forgets all else. */
+ * and in what that knows of open incidents, or by that not needed. The journal is the first, and
+ * with it the store forgets all else. */
 static enum shared_verdict begin_log(struct mirror *mirror, enum shared_log which,
                                      struct error *err)
 {
@@ -299,6 +274,7 @@ static enum shared_verdict begin_behind(struct mirror *mirror, struct error *err
         return verdict;
     }
     mirror->must_begin = false;
+    mirror_listing_begin(mirror);
     const struct unit_ends ends = mirror->ends;
     mirror_ends_are(mirror, &ends);
     return SHARED_FINE;
@@ -338,6 +314,7 @@ static enum shared_verdict begin_anew(struct mirror *mirror, struct error *err)
     mirror->must_take = false;
     for (enum shared_log which = 0; which < SHARED_LOGS; which++)
         walk_end(mirror, which);
+    mirror_listing_end(mirror);
     look_at_beginning(mirror);
     mirror_image_again(mirror);
     mirror_ends_are(mirror, &(struct unit_ends){.of = {{0, 0}}});
@@ -467,6 +444,13 @@ static enum shared_log owed(const struct mirror *mirror, const uint64_t durable[
                                                                             : SHARED_LOGS;
 }
 
+/* Nothing counts as there before an image is, so a store is not begun before there is one: what it
+ * knows of open incidents goes there before the frames. */
+static bool waits_for_image(struct mirror *mirror)
+{
+    return mirror->must_begin && !mirror_is_told(mirror);
+}
+
 /* A frame, or something for an image between two of them. False: nothing is to be done. */
 static bool take_turn(struct mirror *mirror, enum shared_log which, uint64_t now_ns)
 {
@@ -474,10 +458,13 @@ static bool take_turn(struct mirror *mirror, enum shared_log which, uint64_t now
     enum shared_verdict verdict;
     struct error err;
 
-    if (which == SHARED_LOGS && !has_image && !mirror->must_begin)
+    if (waits_for_image(mirror) || (which == SHARED_LOGS && !has_image && !mirror->must_begin &&
+                                    mirror->listing.recall == NULL))
         return false;
     if (mirror->must_begin)
         verdict = begin_behind(mirror, &err);
+    else if (mirror->listing.recall != NULL)
+        verdict = mirror_listing_put(mirror, &err);
     else if (has_image && (which == SHARED_LOGS || !mirror->was_image))
         verdict = mirror_image_turn(mirror, &err);
     else
@@ -512,7 +499,8 @@ static void *run(void *self)
         }
         if (mirror->is_alone ? meet(mirror) : renew(mirror))
             become(mirror, MIRROR_UP, NULL);
-        if (must_stop && (owed(mirror, durable) == SHARED_LOGS || state_of(mirror) != MIRROR_UP))
+        if (must_stop && (owed(mirror, durable) == SHARED_LOGS || state_of(mirror) != MIRROR_UP ||
+                          waits_for_image(mirror)))
             return NULL;
     }
 }
@@ -659,9 +647,8 @@ void mirror_destroy(struct mirror *mirror)
     pthread_mutex_destroy(&mirror->lock);
     mirror_upload_end(mirror);
     mirror_told_release(&mirror->told);
+    mirror_listing_end(mirror);
+    mirror_changes_release(&mirror->changes);
     free(mirror->chunk_room);
-    free(mirror->changes.open.at);
-    free(mirror->changes.at.at);
-    free(mirror->changes.records.bytes.at);
     free(mirror);
 }

@@ -22,7 +22,8 @@
  *
  * A store that has forgotten the unit, or holds something else, gets everything anew from the first
  * frames that the logs have, or the journal from the newest snapshot on with its image: as long as
- * nobody else has taken the unit, ours is the truth. With an image owed nothing is there yet.
+ * nobody else has taken the unit, ours is the truth. With an image owed nothing is there yet. What
+ * was open by that image is put there before the frames, which say the rest.
  *
  * The lease is counted from before the question that renews it, by the clock that no one sets, so
  * that its owner never believes in it for longer than the store does. A process that was asleep
@@ -52,6 +53,8 @@ enum mirror_change {
     MIRROR_CHANGE_AWAY,  /* it does not answer, or not as it should */
     MIRROR_CHANGE_EMPTY, /* it has forgotten the unit, or holds something else: all goes there anew
                           */
+    MIRROR_CHANGE_UNLISTED, /* it begins with an image that does not say what is open: incidents of
+                             * before the frames that there are are listed with their next change */
     MIRROR_CHANGE_BACK,
 };
 

@@ -48,6 +48,14 @@ bool mirror_has_told(struct mirror *mirror)
     return has;
 }
 
+bool mirror_is_told(struct mirror *mirror)
+{
+    pthread_mutex_lock(&mirror->lock);
+    bool is_told = mirror->told.path != NULL;
+    pthread_mutex_unlock(&mirror->lock);
+    return is_told;
+}
+
 /* The journal first: whoever can go on from what is left of it finds what it goes by in the intake
  * log. SHARED_LOGS: nothing is to go. */
 static enum shared_log log_to_trim(const struct mirror *mirror)

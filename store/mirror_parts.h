@@ -3,6 +3,7 @@
  *
  *   mirror.c        states, lease, frames, and the thread
  *   mirror_image.c  images
+ *   mirror_open.c   open incidents
  */
 #ifndef STORE_MIRROR_PARTS_H
 #define STORE_MIRROR_PARTS_H
@@ -10,6 +11,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include "base/slab.h"
+#include "store/journal_recall.h"
 #include "store/lease_watch.h"
 #include "store/mirror.h"
 #include "store/shared_image.h"
@@ -39,6 +41,12 @@ struct changes {
     struct mirror_record records;
 };
 
+/* What an image knows of open incidents, on its way into a store that begins with that image. */
+struct listing {
+    struct journal_recall *recall; /* NULL: nothing is on its way */
+    size_t next;                   /* of those that it knows */
+};
+
 struct mirror {
     struct mirror_config config;
     pthread_t thread;
@@ -49,6 +57,7 @@ struct mirror {
     struct segment_walk *walk[SHARED_LOGS]; /* NULL: to be begun behind `ends` */
     struct unit_ends ends;                  /* of what the store has */
     struct changes changes;
+    struct listing listing;
     uint64_t next_renewal_ns, next_try_ns;
     char away_why[200];       /* that was told; "": none since it was up */
     unsigned aways_told;      /* since it was up */
@@ -99,8 +108,9 @@ void mirror_ends_are(struct mirror *mirror, const struct unit_ends *ends);
 
 /* ---- mirror_image.c ---- */
 
-/* A snapshot that is not on its way waits. */
+/* A snapshot that is not on its way waits; and one was told of at all. */
 bool mirror_has_told(struct mirror *mirror);
+bool mirror_is_told(struct mirror *mirror);
 /* Something can be done for an image now, and a step of it: a chunk, a blob, a few frames that go.
  */
 bool mirror_has_image_turn(struct mirror *mirror, uint64_t now_ns);
@@ -112,5 +122,20 @@ void mirror_image_again(struct mirror *mirror);
 /* At the end. */
 void mirror_upload_end(struct mirror *mirror);
 void mirror_told_release(struct told_image *told);
+
+/* ---- mirror_open.c ---- */
+
+/* Changes of a frame, one after the other; behind the last one they have their records. */
+void mirror_changes_begin(struct changes *changes);
+void mirror_changes_add(struct mirror *mirror, const struct incident *incident);
+void mirror_changes_end(struct changes *changes);
+void mirror_changes_release(struct changes *changes);
+
+/* The store begins anew, behind `ends` of the journal, and an image is told of. Where nothing can
+ * be learned of it, it is said, and nothing is on its way. */
+void mirror_listing_begin(struct mirror *mirror);
+/* Some of them; at the last one nothing is on its way any more. */
+enum shared_verdict mirror_listing_put(struct mirror *mirror, struct error *err);
+void mirror_listing_end(struct mirror *mirror);
 
 #endif

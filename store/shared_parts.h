@@ -1,7 +1,8 @@
 /*
  * shared_parts.h - what the files of the shared store share (store/shared_store.h is their door).
  *
- *   shared_store.c  who owns the unit, its logs, blobs and open incidents
+ *   shared_store.c  who owns the unit, its logs and blobs
+ *   shared_open.c   its open incidents
  *   shared_image.c  its image
  */
 #ifndef STORE_SHARED_PARTS_H

@@ -108,7 +108,7 @@ static const struct {
     [SHARED_INTAKE] = {"intake log", KEY_INTAKE, KEY_INTAKE_END},
 };
 
-enum { READ_FRAMES = 4, SCAN_ITEMS = 500, SCANS_MAX = 1 << 20 };
+enum { READ_FRAMES = 4 };
 
 const char *shared_verdict_name(enum shared_verdict verdict)
 {
@@ -709,45 +709,6 @@ enum shared_verdict shared_store_blob(struct shared_store *store, struct id128 h
     if (reply->kind != SHARED_REPLY_TEXT)
         return shared_damaged(store, err, key);
     *out = reply->text;
-    return SHARED_FINE;
-}
-
-/* ---- open incidents ---- */
-
-enum shared_verdict shared_store_open_list(struct shared_store *store,
-                                           void (*take)(void *user, const struct shared_open *),
-                                           void *user, struct error *err)
-{
-    char cursor[SHARED_NUMBER_BYTES] = "0", count[SHARED_NUMBER_BYTES];
-    struct text word[] = {text_of("HSCAN"),
-                          text_of(store->key[KEY_OPEN]),
-                          {cursor, 1},
-                          text_of("COUNT"),
-                          shared_number_text(count, SCAN_ITEMS)};
-
-    unsigned scans = 0;
-
-    do {
-        const struct shared_reply *reply;
-        enum shared_verdict verdict = shared_ask(store, word, 5, &reply, err);
-        if (verdict != SHARED_FINE)
-            return verdict;
-        if (scans++ == SCANS_MAX || reply->kind != SHARED_REPLY_LIST || reply->count != 2 ||
-            reply->item[0].kind != SHARED_REPLY_TEXT || reply->item[0].text.len >= sizeof(cursor) ||
-            reply->item[1].kind != SHARED_REPLY_LIST || reply->item[1].count % 2 != 0)
-            return shared_damaged(store, err, "the list of open incidents");
-        for (size_t i = 0; i < reply->item[1].count; i += 2) {
-            const struct shared_reply *id = &reply->item[1].item[i], *record = id + 1;
-            struct shared_open open;
-            if (id->kind != SHARED_REPLY_TEXT || record->kind != SHARED_REPLY_TEXT ||
-                id->text.len != ID128_TEXT_BYTES - 1 || !id128_parse(id->text.at, &open.id))
-                return shared_damaged(store, err, "an open incident");
-            open.record = record->text;
-            take(user, &open);
-        }
-        word[2].len = reply->item[0].text.len;
-        memcpy(cursor, reply->item[0].text.at, word[2].len);
-    } while (!texts_equal(word[2], text_of("0")));
     return SHARED_FINE;
 }
 

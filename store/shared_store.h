@@ -185,6 +185,11 @@ enum shared_verdict shared_store_put_blob(struct shared_store *store, struct id1
 enum shared_verdict shared_store_blob(struct shared_store *store, struct id128 hash,
                                       struct text *out, struct error *err);
 
+/* Puts incidents that are open, of which no frame in the store says so; all have a record. */
+enum shared_verdict shared_store_put_open(struct shared_store *store,
+                                          const struct shared_open *open, size_t count,
+                                          struct error *err);
+
 /* Every open incident, in any order; for any instance, owner or not. */
 enum shared_verdict shared_store_open_list(struct shared_store *store,
                                            void (*take)(void *user, const struct shared_open *),

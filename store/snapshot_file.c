@@ -287,7 +287,8 @@ static int block_take(struct reader *reader, const struct snapshot_block *head,
     return 0;
 }
 
-static int blocks_take(struct reader *reader, const struct snapshot_head *file,
+/* The first `parts` of them, and of all the end. */
+static int blocks_take(struct reader *reader, const struct snapshot_head *file, uint32_t parts,
                        unsigned char *packed, struct unpacker *unpacker,
                        unsigned char *const memory[SNAPSHOT_PARTS])
 {
@@ -296,7 +297,7 @@ static int blocks_take(struct reader *reader, const struct snapshot_head *file,
     uint32_t chain = 0;
     int rc = 0;
 
-    for (uint32_t part = 0; part < SNAPSHOT_PARTS; part++) {
+    for (uint32_t part = 0; part < parts; part++) {
         uint64_t left = file->part_bytes[part];
         unsigned char *to = memory[part];
         while (left > 0) {
@@ -316,6 +317,8 @@ static int blocks_take(struct reader *reader, const struct snapshot_head *file,
             blocks++;
         }
     }
+    if (parts < SNAPSHOT_PARTS)
+        return 0;
     rc = take(reader, &tail, sizeof(tail));
     if (rc != 0)
         return rc;
@@ -365,12 +368,12 @@ static int facts_take(struct reader *reader, uint32_t version, const unsigned ch
     return 0;
 }
 
-static int read_all(struct reader *reader, const struct snapshot_head *head,
-                    struct snapshot_content *out)
+static int read_parts(struct reader *reader, const struct snapshot_head *head, uint32_t parts,
+                      struct snapshot_content *out)
 {
     const uint64_t facts = head->part_bytes[SNAPSHOT_FACTS],
                    known = head->part_bytes[SNAPSHOT_KNOWN],
-                   image = head->part_bytes[SNAPSHOT_IMAGE];
+                   image = parts > SNAPSHOT_IMAGE ? head->part_bytes[SNAPSHOT_IMAGE] : 0;
     struct unpacker *unpacker = unpacker_create();
     unsigned char *packed = malloc(SNAPSHOT_BLOCK_BYTES);
     int rc = 0;
@@ -393,7 +396,7 @@ static int read_all(struct reader *reader, const struct snapshot_head *head,
     out->file_bytes = reader->bytes;
     if (rc == 0) {
         unsigned char *const memory[SNAPSHOT_PARTS] = {out->memory, out->known, out->image};
-        rc = blocks_take(reader, head, packed, unpacker, memory);
+        rc = blocks_take(reader, head, parts, packed, unpacker, memory);
     }
     if (rc == 0)
         rc = facts_take(reader, head->version, out->memory, facts, &out->facts);
@@ -402,8 +405,8 @@ static int read_all(struct reader *reader, const struct snapshot_head *head,
     return rc;
 }
 
-int snapshot_file_read(const struct snapshot_folder *folder, uint64_t number,
-                       struct snapshot_content *out, enum snapshot_refusal *why, struct error *err)
+static int read_file(const struct snapshot_folder *folder, uint64_t number, uint32_t parts,
+                     struct snapshot_content *out, enum snapshot_refusal *why, struct error *err)
 {
     const struct host *h = host();
     struct reader reader = {.why = why, .err = err};
@@ -423,11 +426,24 @@ int snapshot_file_read(const struct snapshot_folder *folder, uint64_t number,
     if (rc == 0)
         rc = head_take(&reader, folder, number, &head);
     if (rc == 0)
-        rc = read_all(&reader, &head, out);
+        rc = read_parts(&reader, &head, parts, out);
     h->close(h->self, reader.fd);
     if (rc != 0)
         snapshot_content_release(out);
     return rc;
+}
+
+int snapshot_file_read(const struct snapshot_folder *folder, uint64_t number,
+                       struct snapshot_content *out, enum snapshot_refusal *why, struct error *err)
+{
+    return read_file(folder, number, SNAPSHOT_PARTS, out, why, err);
+}
+
+int snapshot_file_read_known(const struct snapshot_folder *folder, uint64_t number,
+                             struct snapshot_content *out, enum snapshot_refusal *why,
+                             struct error *err)
+{
+    return read_file(folder, number, SNAPSHOT_IMAGE, out, why, err);
 }
 
 void snapshot_content_release(struct snapshot_content *content)

@@ -107,6 +107,10 @@ struct snapshot_content {
  * Errors: a negative errno with a sentence that names file and byte; `why` tells the classes. */
 int snapshot_file_read(const struct snapshot_folder *folder, uint64_t number,
                        struct snapshot_content *out, enum snapshot_refusal *why, struct error *err);
+/* Of the facts, and what the journal knew, alone: what stands behind them is not looked at. */
+int snapshot_file_read_known(const struct snapshot_folder *folder, uint64_t number,
+                             struct snapshot_content *out, enum snapshot_refusal *why,
+                             struct error *err);
 void snapshot_content_release(struct snapshot_content *content);
 /* Of the image alone, which is nearly all of it. */
 void snapshot_content_release_image(struct snapshot_content *content);

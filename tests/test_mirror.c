@@ -253,6 +253,8 @@ static void S4_a_store_that_forgot_begins_with_an_image(void **state)
     UNTIL(state_of(&owner) == MIRROR_UP);
     commit(&owner, NULL, 0);
     assert_true(mirror_settle(owner.mirror, SHARED_JOURNAL, owner.frames));
+    assert_int_equal(atomic_load(&owner.changed[MIRROR_CHANGE_UNLISTED]),
+                     1);  /* it is no snapshot */
     assert_image(8, &at); /* and not only some time later */
     assert_int_equal(first_there(), 8);
     assert_int_equal(end_there().number, 14);
