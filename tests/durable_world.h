@@ -59,6 +59,8 @@ struct world {
     bool recycles;             /* the journal keeps only what a start needs */
     bool takes_last;           /* a snapshot as a life ends */
     struct unit *unit;         /* that the directory is of; NULL: none */
+    /* As durable_options.intake_release; NULL: nobody asks. */
+    void (*on_intake_release)(void *self, uint64_t low, int64_t now_ms);
 
     /* Told by threads of the product. */
     pthread_mutex_t lock;
@@ -335,6 +337,7 @@ static inline int world_start_durable(struct world *world, const char *rules, un
                                       .keep = {.bytes_max = world->recycles},
                                       .committed = world_on_committed,
                                       .keep_committed = world_on_keep_committed,
+                                      .intake_release = world->on_intake_release,
                                       .self = world};
     int code = durable_lock("data", &world->dir, &world->why);
 
