@@ -249,10 +249,12 @@ static void a_sink_is_told_of_what_opens_while_it_is_there(void **state)
         {{50, 150, PRIORITY_P2}, true, true, false}, /* as when it opened, to its end */
         {{50, 250, PRIORITY_P3}, false, false, false},
         {{99, 99, PRIORITY_NONE}, true, false, false},
-        {{100, 100, PRIORITY_P2}, true, false, true},
-        {{150, 199, PRIORITY_P1}, true, true, true},
-        {{150, 200, PRIORITY_P1}, false, true, true},
-        {{200, 200, PRIORITY_NONE}, false, true, false},
+        {{100, 100, PRIORITY_P2}, true, true, false}, /* what a round's end does is told with it */
+        {{101, 101, PRIORITY_P2}, true, false, true},
+        {{150, 200, PRIORITY_P1}, true, true, true},
+        {{150, 201, PRIORITY_P1}, false, true, true},
+        {{200, 200, PRIORITY_NONE}, true, false, false},
+        {{201, 201, PRIORITY_NONE}, false, true, false},
         {{300, 300, PRIORITY_P4}, false, true, false},
     };
     static const char *const names[] = {"p", "q", "r"};
