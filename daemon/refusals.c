@@ -4,6 +4,7 @@
  * The file is JSON, for people look into data directories: {"refusals":[{"sink":"pager",
  * "since":1767225600000,"told":1767225600000,"why":"..."}]}; "told" is missing where nobody
  * confirmed it, as it was in files of before.
+ * Held sinks are listed the same way under "held"; a file of before has no such list.
  */
 #include "daemon/refusals.h"
 
@@ -36,8 +37,18 @@ void refusals_release(struct refusals *refusals)
 {
     while (refusals->at.count > 0)
         refusals_remove(refusals, refusals->at.count - 1);
+    while (refusals->held.count > 0)
+        refusals_free(refusals, refusals->held.count - 1);
     free(refusals->at.at);
+    free(refusals->held.at);
     *refusals = (struct refusals){.at = {.at = NULL}};
+}
+
+static char *copy_name(const char *sink)
+{
+    size_t bytes = strlen(sink) + 1;
+
+    return memcpy(memory_alloc(bytes), sink, bytes);
 }
 
 void refusals_remove(struct refusals *refusals, size_t index)
@@ -65,17 +76,46 @@ void refusals_sentence(const char *why, char to[OUTBOX_WHY_BYTES])
 bool refusals_add(struct refusals *refusals, const char *sink, int64_t since_ms, const char *why)
 {
     struct refusal refusal = {.since_ms = since_ms, .ending = -1};
-    size_t bytes = strlen(sink) + 1;
 
     snprintf(refusal.why, sizeof(refusal.why), "%s", why);
     if (refusals_find(refusals, sink, refusal.why) != NULL)
         return false;
-    refusal.sink = memory_alloc(bytes);
-    memcpy(refusal.sink, sink, bytes);
+    refusal.sink = copy_name(sink);
     if (refusals->at.count == REFUSALS_MAX)
         refusals_remove(refusals, 0);
     vector_add(&refusals->at) = refusal;
     return true;
+}
+
+void refusals_free(struct refusals *refusals, size_t index)
+{
+    struct refusal *at = refusals->held.at;
+
+    free(at[index].sink);
+    refusals->held.count--;
+    memmove(&at[index], &at[index + 1], (refusals->held.count - index) * sizeof(*at));
+}
+
+void refusals_hold(struct refusals *refusals, const char *sink, int64_t since_ms, const char *why)
+{
+    struct refusal *before = refusals_find_held(refusals, sink);
+    struct refusal refusal = {.since_ms = since_ms, .ending = -1};
+
+    if (before != NULL)
+        refusals_free(refusals, (size_t)(before - refusals->held.at));
+    else if (refusals->held.count == REFUSALS_MAX)
+        refusals_free(refusals, 0);
+    refusals_sentence(why, refusal.why);
+    refusal.sink = copy_name(sink);
+    vector_add(&refusals->held) = refusal;
+}
+
+struct refusal *refusals_find_held(const struct refusals *refusals, const char *sink)
+{
+    for (size_t i = 0; i < refusals->held.count; i++)
+        if (strcmp(refusals->held.at[i].sink, sink) == 0)
+            return &refusals->held.at[i];
+    return NULL;
 }
 
 struct refusal *refusals_find(const struct refusals *refusals, const char *sink, const char *why)
@@ -106,6 +146,26 @@ struct outbox_hearing refusals_hearing(const struct refusals *refusals, const ch
 }
 
 /* ---- the file ---- */
+
+static bool take_held(struct refusals *to, const json_t *list)
+{
+    const json_t *item;
+    size_t i;
+
+    if (list == NULL)
+        return true;
+    if (!json_is_array(list) || json_array_size(list) > REFUSALS_MAX)
+        return false;
+    json_array_foreach (list, i, item) {
+        const char *sink = json_string_value(json_object_get(item, "sink"));
+        const char *why = json_string_value(json_object_get(item, "why"));
+        const json_t *since = json_object_get(item, "since");
+        if (sink == NULL || why == NULL || !json_is_integer(since))
+            return false;
+        refusals_hold(to, sink, json_integer_value(since), why);
+    }
+    return true;
+}
 
 static bool take(struct refusals *to, const json_t *root)
 {
@@ -165,7 +225,7 @@ int refusals_read(const char *dir, struct refusals *out, struct error *err)
         return rc > 0 ? 0 : rc;
     }
     root = json_loadb(text, bytes, JSON_REJECT_DUPLICATES, &at);
-    if (root == NULL || !take(out, root)) {
+    if (root == NULL || !take(out, root) || !take_held(out, json_object_get(root, "held"))) {
         refusals_release(out);
         error_set(err, "%s: it is not what was written there", path);
         rc = -EBADMSG;
@@ -175,14 +235,12 @@ int refusals_read(const char *dir, struct refusals *out, struct error *err)
     return rc;
 }
 
-static char *print(const struct refusals *refusals)
+static bool print_list(json_t *list, const struct refusal *from, size_t count)
 {
-    json_t *root = json_object(), *list = json_array();
-    char *text = NULL;
-    bool is_fine = root != NULL && json_object_set_new(root, "refusals", list) == 0;
+    bool is_fine = true;
 
-    for (size_t i = 0; is_fine && i < refusals->at.count; i++) {
-        const struct refusal *at = &refusals->at.at[i];
+    for (size_t i = 0; is_fine && i < count; i++) {
+        const struct refusal *at = &from[i];
         json_t *why = json_string(at->why), *item = json_object();
         is_fine = item != NULL && why != NULL &&
                   json_object_set_new(item, "sink", json_string(at->sink)) == 0 &&
@@ -193,6 +251,21 @@ static char *print(const struct refusals *refusals)
         json_decref(why);
         json_decref(item);
     }
+    return is_fine;
+}
+
+static char *print(const struct refusals *refusals)
+{
+    json_t *root = json_object(), *list = json_array(), *held = json_array();
+    char *text = NULL;
+    bool is_fine = root != NULL && json_object_set(root, "refusals", list) == 0 &&
+                   print_list(list, refusals->at.at, refusals->at.count) &&
+                   print_list(held, refusals->held.at, refusals->held.count);
+
+    if (is_fine && refusals->held.count > 0)
+        is_fine = json_object_set(root, "held", held) == 0;
+    json_decref(list);
+    json_decref(held);
     if (is_fine)
         text = json_dumps(root, JSON_COMPACT);
     json_decref(root);
@@ -214,7 +287,7 @@ int refusals_write(const char *dir, const struct refusals *refusals, struct erro
     char path[PATH_BYTES], *text;
     int rc;
 
-    if (refusals->at.count == 0) {
+    if (refusals->at.count == 0 && refusals->held.count == 0) {
         path_of(dir, "refusals", path);
         rc = h->unlink(h->self, path);
         if (rc == -ENOENT)

@@ -1,6 +1,8 @@
 /*
- * refusals.h - DIR/refusals: which sinks were told that a start was refused, until they have heard
- * that a later one was not (semantics D4).
+ * refusals.h - DIR/refusals: what self-alerts of a process that ended have no end yet. Which sinks
+ * were told that a start was refused, until they have heard that a later one was not (semantics
+ * D4); and which sinks refuse our credentials, as the others were told, until these have heard that
+ * it is over (O6): that process may well have been ended to give it another key.
  *
  *   refused start   noted for every sink -> told -> those that cannot know of it are taken out
  *   one that runs   told the end, sink by sink -> taken out when that sink has it
@@ -12,7 +14,8 @@
  * A start that is tried again every few seconds does not page every few seconds: who has confirmed
  * the word is told the same again after REFUSALS_AGAIN_MS alone, and that as what may be a repeat.
  *
- * Bounds:  REFUSALS_MAX entries; beyond them the oldest is forgotten.
+ * Bounds:  REFUSALS_MAX entries, and as many of held sinks; beyond them the oldest is forgotten. Of
+ *          a sink its last spell is noted.
  * Thread:  one at a time.
  */
 #ifndef DAEMON_REFUSALS_H
@@ -36,7 +39,8 @@ struct refusal {
 };
 
 struct refusals {
-    VECTOR_OF(struct refusal) at; /* the oldest first; zero: none */
+    VECTOR_OF(struct refusal) at;   /* the oldest first; zero: none */
+    VECTOR_OF(struct refusal) held; /* sinks, each once, as above; `told_ms` has no meaning */
 };
 
 void refusals_release(struct refusals *refusals);
@@ -53,6 +57,11 @@ void refusals_sentence(const char *why, char to[OUTBOX_WHY_BYTES]);
 
 /* Copies both; `why` up to its room. False: the same reason is there for the sink already. */
 bool refusals_add(struct refusals *refusals, const char *sink, int64_t since_ms, const char *why);
+/* The spell of a sink that is held, in place of any of before; and its end. */
+void refusals_hold(struct refusals *refusals, const char *sink, int64_t since_ms, const char *why);
+void refusals_free(struct refusals *refusals, size_t index);
+/* NULL: it is not noted as held. Borrowed until the list changes. */
+struct refusal *refusals_find_held(const struct refusals *refusals, const char *sink);
 /* NULL: there is none of the sink for that reason. Borrowed until the list changes. */
 struct refusal *refusals_find(const struct refusals *refusals, const char *sink, const char *why);
 /* How the sink is to be told of it now. */

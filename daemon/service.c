@@ -89,6 +89,7 @@ static int create_outbox(struct service *service, struct error *err)
 {
     struct outbox_config config = {0};
     struct outbox_refusal *refusals;
+    struct outbox_hold *holds;
     int rc;
 
     if (service->config->sinks.count == 0)
@@ -111,8 +112,10 @@ static int create_outbox(struct service *service, struct error *err)
             config.taken_over_ms = unit_taken_over_ms(service->unit);
     }
     refusals = service_fill_refusals(service, &config);
+    holds = service_fill_holds(service, &config);
     rc = outbox_create(&config, &service->outbox, err);
     free(refusals);
+    free(holds);
     return rc == 0 ? EXIT_OK : EXIT_SYSTEM;
 }
 
@@ -437,11 +440,15 @@ int service_stop(struct service *service)
     if (service->unit != NULL && unit_verdict(service->unit, &why) != EXIT_OK)
         flush_ms = 0; /* another owner tells the sinks */
     if (outbox != NULL) {
+        service_watch_sinks(service, outbox);
+        service_watch_holds(service, outbox);
         undelivered =
             service->durable != NULL && durable_verdict(service->durable, &why) == EXIT_DATA
                 ? service_stop_refused(service, outbox, (unsigned)flush_ms, &why)
                 : outbox_stop(outbox, (unsigned)flush_ms);
         service_note_endings(service, outbox);
+        service_watch_sinks(service, outbox);
+        service_watch_holds(service, outbox);
     }
     /* What became of ops in the last moment is written down before the outbox goes. */
     verdict = service_verdict(service, &why);

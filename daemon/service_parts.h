@@ -206,6 +206,22 @@ struct outbox_refusal *service_fill_refusals(struct service *service, struct out
 void service_note_endings(struct service *service, const struct outbox *outbox);
 /* Part of the look once a second: with a start that has recovered it is over. */
 void service_watch_refusals(struct service *service);
+/* Durable, as far as it can be. */
+void service_write_refusals(struct service *service);
+
+/* ---- service_held.c ---- */
+
+/* What a former process told of sinks that refuse credentials, once the refusals are read; the list
+ * is the caller's, until the outbox is there. */
+struct outbox_hold *service_fill_holds(struct service *service, struct outbox_config *config);
+/* Notes which sinks are held, so that the others may be told, and forgets whose end all have heard.
+ * Part of the look once a second, behind that at the sinks' counters. Thread: main. */
+void service_watch_holds(struct service *service, struct outbox *outbox);
+
+/* ---- service_watch.c ---- */
+
+/* Looks at the sinks' counters; logs what changed. Thread: main. */
+void service_watch_sinks(struct service *service, struct outbox *outbox);
 
 /* ---- service_memory.c ---- */
 

@@ -13,7 +13,7 @@
 
 /* What cannot be kept is told all the same: a sink that hears too much is better than one that
  * hears nothing. */
-static void write_them(struct service *service)
+void service_write_refusals(struct service *service)
 {
     struct error err;
 
@@ -61,7 +61,7 @@ static void note_all(struct service *service, const char *why, struct outbox_hea
     for (size_t i = 0; i < sinks->count; i++)
         has_changed |= refusals_add(&service->refusals, sinks->item[i].name, now_ms, why);
     if (has_changed)
-        write_them(service);
+        service_write_refusals(service);
 }
 
 /* Behind the last attempt: who has confirmed it, and of those who had not heard of it who cannot
@@ -89,7 +89,7 @@ static size_t note_told(struct service *service, const struct outbox *outbox, co
         }
     }
     if (has_changed)
-        write_them(service);
+        service_write_refusals(service);
     return told;
 }
 
@@ -128,17 +128,26 @@ void service_tell_refusal(struct service *service, const struct error *err)
 {
     struct outbox_config config = {0};
     struct outbox *own = NULL, *outbox = service->outbox;
+    struct outbox_hold *holds = NULL;
     struct error ignored;
+    int rc;
 
     if (outbox == NULL) {
-        if (service->config->sinks.count == 0 ||
-            config_fill_outbox(service->config, &config) != 0 ||
-            outbox_create(&config, &own, &ignored) != 0)
+        if (service->config->sinks.count == 0 || config_fill_outbox(service->config, &config) != 0)
+            return;
+        read_them(service);
+        holds = service_fill_holds(service, &config);
+        rc = outbox_create(&config, &own, &ignored);
+        free(holds);
+        if (rc != 0)
             return;
         outbox = own;
-        read_them(service);
     }
     service_stop_refused(service, outbox, (unsigned)service->config->outbox.flush_ms, err);
+    if (service->seen.sinks != NULL) { /* one that was held may have taken it */
+        service_watch_sinks(service, outbox);
+        service_watch_holds(service, outbox);
+    }
     outbox_destroy(own, 0);
 }
 
@@ -179,7 +188,7 @@ void service_note_endings(struct service *service, const struct outbox *outbox)
     }
     if (refusals->at.count == before)
         return;
-    write_them(service);
+    service_write_refusals(service);
     log_event(LOG_INFO, "refusal_over", log_number("told", (int64_t)(before - refusals->at.count)),
               log_number("owed", (int64_t)refusals->at.count));
 }

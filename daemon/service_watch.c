@@ -13,14 +13,14 @@ enum { WHY_BYTES = 256 };
 #define WALK_NS UINT64_C(60000000000)
 
 /* Says what changed about the sinks since the last look. */
-static void watch_sinks(struct service *service)
+void service_watch_sinks(struct service *service, struct outbox *outbox)
 {
     struct sink_counters now[METRICS_SINKS_MAX];
     size_t count = 0;
 
     pthread_mutex_lock(&service->lock);
-    if (service->outbox != NULL)
-        count = outbox_counters(service->outbox, now, METRICS_SINKS_MAX);
+    if (outbox != NULL)
+        count = outbox_counters(outbox, now, METRICS_SINKS_MAX);
     pthread_mutex_unlock(&service->lock);
     for (size_t i = 0; i < count; i++)
         sink_watch_see(&service->seen.sinks[i], &now[i]);
@@ -183,7 +183,7 @@ void service_tick(struct service *service)
     }
     if (service->durable != NULL)
         durable_look(service->durable);
-    watch_sinks(service);
+    service_watch_sinks(service, service->outbox);
     watch_fill(service, view.outbox_fill);
     if (service->unit != NULL)
         unit_look(service->unit, engine_told(service->engine), view.outbox_fill);
@@ -192,5 +192,6 @@ void service_tick(struct service *service)
     watch_clock(service);
     service_watch_memory(service, &counters);
     service_watch_refusals(service);
+    service_watch_holds(service, service->outbox);
     log_flush(false);
 }

@@ -96,6 +96,7 @@ struct outbox {
     char refusal_why[INPUT_WHY_BYTES];     /* the same; "": none is refused */
     const struct outbox_hearing *hearings; /* of that refusal; the asker's, while it asks */
     bool ends_refusals;                    /* the same */
+    int64_t *noted_ms;                     /* the same: per sink, outbox_note_hold() */
 
     pthread_mutex_t lock;
     struct sink_counters *counters; /* under lock; `ops` and `waiting` are made by the reader */
@@ -243,6 +244,8 @@ static void hear_others(struct outbox *outbox)
     outbox_core_tell_refusal(outbox->core, outbox->refusal_why);
     if (outbox->ends_refusals)
         outbox_core_end_refusals(outbox->core);
+    for (size_t i = 0; i < outbox->sink_count; i++)
+        outbox_core_note_hold(outbox->core, i, outbox->noted_ms[i]);
     question = outbox->question;
     outbox->question = NULL;
     if (question != NULL) {
@@ -330,6 +333,7 @@ static void outbox_free(struct outbox *outbox)
     free(outbox->names);
     free(outbox->sink_ops);
     free(outbox->counters);
+    free(outbox->noted_ms);
     pthread_mutex_destroy(&outbox->lock);
     pthread_mutex_destroy(&outbox->asking);
     pthread_cond_destroy(&outbox->answered);
@@ -466,9 +470,10 @@ int outbox_create(const struct outbox_config *config, struct outbox **out, struc
     outbox->names = calloc(count + 1, sizeof(outbox->names[0]));
     outbox->sink_ops = calloc(count + 1, sizeof(outbox->sink_ops[0]));
     outbox->counters = calloc(count + 1, sizeof(outbox->counters[0]));
+    outbox->noted_ms = calloc(count + 1, sizeof(outbox->noted_ms[0]));
     outbox->ring = batch_ring_create(RING_SLOTS);
     if (outbox->sinks == NULL || outbox->names == NULL || outbox->sink_ops == NULL ||
-        outbox->counters == NULL || outbox->ring == NULL)
+        outbox->counters == NULL || outbox->noted_ms == NULL || outbox->ring == NULL)
         goto out;
     rc = create_sinks(outbox, config, &why);
     if (rc == 0)
@@ -479,7 +484,9 @@ int outbox_create(const struct outbox_config *config, struct outbox **out, struc
     }
     assert(config->refusal_count <= OUTBOX_REFUSALS_MAX);
     if (rc == 0 &&
-        !outbox_core_take_refusals(outbox->core, config->refusals, config->refusal_count))
+        (!outbox_core_take_refusals(outbox->core, config->refusals, config->refusal_count) ||
+         !outbox_core_take_holds(outbox->core, config->holds, config->hold_count,
+                                 config->notes_holds)))
         rc = -ENOMEM;
     if (rc != 0)
         goto out;
@@ -699,6 +706,19 @@ void outbox_end_refusals(struct outbox *outbox)
 bool outbox_refusal_ended(const struct outbox *outbox, size_t index)
 {
     return outbox_core_refusal_ended(outbox->core, index);
+}
+
+void outbox_note_hold(struct outbox *outbox, size_t sink, int64_t since_ms)
+{
+    pthread_mutex_lock(&outbox->lock);
+    outbox->noted_ms[sink] = since_ms;
+    pthread_mutex_unlock(&outbox->lock);
+    wake(outbox);
+}
+
+bool outbox_hold_over(const struct outbox *outbox, size_t index)
+{
+    return outbox_core_hold_over(outbox->core, index);
 }
 
 void outbox_redrive(struct outbox *outbox, const struct outbox_pick *pick,

@@ -131,6 +131,13 @@ struct outbox_hearing {
         since_ms; /* wall clock: when it was first refused so; where nothing was heard, unused */
 };
 
+/* That a sink refused our credentials, as a former process told the others. */
+struct outbox_hold {
+    const char *sink; /* its name; it may not be configured any more. Borrowed for the call */
+    int64_t since_ms; /* wall clock */
+    char why[OUTBOX_WHY_BYTES];
+};
+
 struct outbox_config {
     const struct sink_config *sinks;
     size_t sink_count;
@@ -165,6 +172,13 @@ struct outbox_config {
     /* Whose end outbox_end_refusals() tells; copied. At most OUTBOX_REFUSALS_MAX. */
     const struct outbox_refusal *refusals;
     size_t refusal_count;
+
+    /* Spells of sinks that refused our credentials, which go on: told of no second time, and of
+     * their end once that sink takes something. With `notes_holds` the others are told of a new one
+     * only behind outbox_note_hold(). */
+    const struct outbox_hold *holds;
+    size_t hold_count;
+    bool notes_holds;
 };
 
 /* Checks one sink's configuration without opening anything. 0, or -EINVAL with a sentence. */
@@ -241,6 +255,14 @@ void outbox_end_refusals(struct outbox *outbox);
 /* Whether the sink of refusal `index` of the configuration has been told, or has said that it will
  * not take it: nothing of it is owed any more. Thread: any, while nobody destroys the outbox. */
 bool outbox_refusal_ended(const struct outbox *outbox, size_t index);
+
+/* It is noted that this sink is held since then (held_since_ms of its counters): the others may be
+ * told. Thread: any, while nobody destroys the outbox. */
+void outbox_note_hold(struct outbox *outbox, size_t sink, int64_t since_ms);
+
+/* Whether the end of hold `index` of the configuration, of a sink that is not configured any more,
+ * is owed to nobody. Thread: as above. */
+bool outbox_hold_over(const struct outbox *outbox, size_t index);
 
 /* Which dead ops are meant: all, those of a sink, of an incident, or of one at the other. */
 struct outbox_pick {
@@ -328,6 +350,8 @@ struct sink_counters {
     bool held;                         /* 401/403: nothing but one attempt in five minutes is sent
                                         * until one is accepted or the configuration changes (O6) */
     bool breaker_open;
+    int64_t held_since_ms; /* of the last spell of that, while others are told of it or its end is
+                            * owed to them; 0: none. Unit: ms of the wall clock */
     char last_error[256];
 };
 

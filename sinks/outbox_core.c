@@ -325,4 +325,5 @@ void outbox_core_counters(const struct outbox_core *core, size_t sink, struct si
     *out = core->queues[sink].counters;
     out->held = core->queues[sink].is_held;
     out->breaker_open = core->queues[sink].breaker_open;
+    out->held_since_ms = outbox_hold_since_ms(&core->queues[sink]);
 }

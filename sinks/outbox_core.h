@@ -124,6 +124,13 @@ void outbox_core_end_refusals(struct outbox_core *core);
 /* Thread: any. */
 bool outbox_core_refusal_ended(const struct outbox_core *core, size_t index);
 
+/* As in struct outbox_config, once, and what is noted since. False: memory is short. */
+bool outbox_core_take_holds(struct outbox_core *core, const struct outbox_hold *list, size_t count,
+                            bool notes_holds);
+void outbox_core_note_hold(struct outbox_core *core, size_t sink, int64_t since_ms);
+/* Thread: any. */
+bool outbox_core_hold_over(const struct outbox_core *core, size_t index);
+
 /* Sends whatever is due and allowed now. */
 void outbox_core_run(struct outbox_core *core);
 

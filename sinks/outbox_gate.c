@@ -141,6 +141,7 @@ void outbox_hold_begin(struct outbox_queue *queue, uint64_t now_ns)
 
 void outbox_hold_end(struct outbox_queue *queue, uint64_t now_ns)
 {
+    queue->held_notice.is_former = false; /* it takes something */
     if (!queue->is_held)
         return;
     queue->held_total_ns += now_ns - queue->held_since_ns;

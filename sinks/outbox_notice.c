@@ -18,6 +18,9 @@
  *
  * Each turn compares what is with what each sink was told. So a sink that was held itself
  * is told later, and one that cannot be told now is told when it can.
+ *
+ * A sink is often held until tocsin is started anew with another key: its spell goes on in the next
+ * process, from what was noted of it. The note comes before the word, as with refusals.
  */
 #include "sinks/outbox_queue.h"
 
@@ -70,6 +73,22 @@ static const struct notice_kind not_running = {
     "Nothing is correlated, and nobody is told of anything, until tocsin runs again. "
     "What is said above names the way out, and so does its log."};
 
+/* As notices of held sinks are: what becomes of their ends is asked for. */
+static bool create_ends(struct outbox_notice *notice, size_t count)
+{
+    notice->told = calloc(count, sizeof(bool));
+    notice->owes = calloc(count, sizeof(bool));
+    notice->ends = calloc(count, sizeof(struct outbox_word));
+    return notice->told != NULL && notice->owes != NULL && notice->ends != NULL;
+}
+
+static void destroy_ends(struct outbox_notice *notice)
+{
+    free(notice->told);
+    free(notice->owes);
+    free(notice->ends);
+}
+
 bool outbox_notices_create(struct outbox_core *core)
 {
     /* One more than needed: calloc(0) may return NULL. */
@@ -90,11 +109,8 @@ bool outbox_notices_create(struct outbox_core *core)
               core->ledger_notice.told != NULL && core->memory_notice.told != NULL &&
               core->clock_notice.told != NULL && core->refusal_notice.told != NULL &&
               core->refusal_notice.words != NULL && core->refusal_notice.hearings != NULL;
-    for (size_t i = 0; i < core->queue_count; i++) {
-        bool *told = calloc(count, sizeof(bool));
-        core->queues[i].held_notice.told = told;
-        is_made = is_made && told != NULL;
-    }
+    for (size_t i = 0; i < core->queue_count; i++)
+        is_made = create_ends(&core->queues[i].held_notice, count) && is_made;
     return is_made;
 }
 
@@ -110,7 +126,10 @@ void outbox_notices_destroy(struct outbox_core *core)
     free(core->refusal_notice.hearings);
     free(core->endings);
     for (size_t i = 0; i < core->queue_count; i++)
-        free(core->queues[i].held_notice.told);
+        destroy_ends(&core->queues[i].held_notice);
+    for (size_t i = 0; i < core->gone_count; i++)
+        destroy_ends(&core->gone[i].notice);
+    free(core->gone);
 }
 
 /* ---- ops ---- */
@@ -135,6 +154,19 @@ static struct id128 hash_text(const char *format, ...)
     return hash128(text, (size_t)length, 0);
 }
 
+static struct id128 incident_id(const struct outbox_notice *notice, const struct notice_kind *kind,
+                                const char *key)
+{
+    return notice->is_of_reason
+               ? hash_text("@tocsin|%s|%s|outbox|%s", kind->check, key, notice->why)
+               : hash_text("@tocsin|%s|%s|outbox|%" PRId64, kind->check, key, notice->since_ms);
+}
+
+static void make_key(const char *subject, char key[NOTICE_TEXT_BYTES])
+{
+    snprintf(key, NOTICE_TEXT_BYTES, "tenant=@tocsin resource=%s", subject);
+}
+
 static struct incident *make_incident(const struct outbox_notice *notice,
                                       const struct notice_kind *kind, const char *subject,
                                       enum op_kind op)
@@ -145,7 +177,7 @@ static struct incident *make_incident(const struct outbox_notice *notice,
     size_t bytes = sizeof(*incident);
     char *to;
 
-    snprintf(key, sizeof(key), "tenant=@tocsin resource=%s", subject);
+    make_key(subject, key);
     for (size_t i = 0; i < 6; i++)
         bytes += strlen(texts[i]) + 1;
     incident = incident_alloc(bytes);
@@ -156,10 +188,7 @@ static struct incident *make_incident(const struct outbox_notice *notice,
         texts[i] = to;
         to += length;
     }
-    incident->id =
-        notice->is_of_reason
-            ? hash_text("@tocsin|%s|%s|outbox|%s", kind->check, texts[0], notice->why)
-            : hash_text("@tocsin|%s|%s|outbox|%" PRId64, kind->check, texts[0], notice->since_ms);
+    incident->id = incident_id(notice, kind, texts[0]);
     incident->change = op == OP_OPEN ? INCIDENT_OPENED : INCIDENT_CLOSED;
     incident->cause = op == OP_OPEN ? CAUSE_RULE : CAUSE_CLEARED;
     incident->at_ms = op == OP_OPEN ? notice->since_ms : host_wall_ms();
@@ -193,14 +222,14 @@ static bool tell(struct outbox_queue *queue, const struct outbox_notice *notice,
     struct op op = {.number = op_kind == OP_OPEN ? 1 : 2,
                     .sink = (uint16_t)(queue - core->queues),
                     .kind = (uint8_t)op_kind};
-    char incident_id[ID128_TEXT_BYTES];
+    char incident[ID128_TEXT_BYTES];
     struct outbox_op *copy;
 
     if (queue->notices_waiting >= NOTICES_MAX)
         return false;
     op.incident = make_incident(notice, kind, subject, op_kind);
-    id128_format(op.incident->id, incident_id);
-    op.id = hash_text("%s|%s|%" PRIu32, incident_id, queue->sink->name, op.number);
+    id128_format(op.incident->id, incident);
+    op.id = hash_text("%s|%s|%" PRIu32, incident, queue->sink->name, op.number);
     copy = outbox_op_create(&op);
     if (copy == NULL) {
         incident_unref(op.incident);
@@ -259,8 +288,11 @@ static void spread(struct outbox_core *core, struct outbox_notice *notice,
         if (notice->is_active && (queue->is_held || !sink_settings(queue->sink)->self_alerts))
             continue;
         if (notice->is_active ? open_at(queue, notice, kind, subject)
-                              : tell(queue, notice, kind, subject, OP_RESOLVE, NULL, false))
+                              : tell(queue, notice, kind, subject, OP_RESOLVE,
+                                     notice->ends != NULL ? &notice->ends[i] : NULL, false))
             notice->told[i] = notice->is_active;
+        if (notice->owes != NULL && notice->told[i])
+            notice->owes[i] = true;
     }
 }
 
@@ -273,20 +305,133 @@ static bool is_settled(const struct outbox_core *core, const struct outbox_notic
     return true;
 }
 
+/* ---- sinks that are held ---- */
+
+static void name_hold(struct outbox_notice *notice, const char *sink)
+{
+    snprintf(notice->title, sizeof(notice->title),
+             "tocsin cannot page: sink %.64s refuses its credentials", sink);
+}
+
+/* Ends of the spell before that are under way still: nobody asks about them any more. */
+static void forget_ends(struct outbox_core *core, struct outbox_notice *notice, const char *sink)
+{
+    char key[NOTICE_TEXT_BYTES];
+    struct outbox_chain *chain;
+
+    make_key(sink, key);
+    for (size_t i = 0; i < core->queue_count; i++) {
+        chain = outbox_chain_find(&core->queues[i], incident_id(notice, &sink_held, key));
+        for (struct outbox_op *op = chain != NULL ? chain->first : NULL; op != NULL; op = op->next)
+            op->word = NULL;
+        atomic_store_explicit(&notice->ends[i].is_over, false, memory_order_relaxed);
+        notice->owes[i] = false;
+    }
+}
+
+/* Whether a sink has been told of it and has not its end. */
+static bool is_owed(const struct outbox_core *core, const struct outbox_notice *notice)
+{
+    for (size_t i = 0; i < core->queue_count; i++)
+        if (notice->owes[i] && (notice->told[i] || !atomic_load_explicit(&notice->ends[i].is_over,
+                                                                         memory_order_relaxed)))
+            return true;
+    return false;
+}
+
+int64_t outbox_hold_since_ms(const struct outbox_queue *queue)
+{
+    const struct outbox_notice *notice = &queue->held_notice;
+
+    return notice->is_active || is_owed(queue->core, notice) ? notice->since_ms : 0;
+}
+
 static void look_at_hold(struct outbox_core *core, struct outbox_queue *queue)
 {
     struct outbox_notice *notice = &queue->held_notice;
 
-    if (queue->is_held && !notice->is_active && is_settled(core, notice)) {
-        begin(notice);
-        snprintf(notice->title, sizeof(notice->title),
-                 "tocsin cannot page: sink %.64s refuses its credentials", queue->sink->name);
-        snprintf(notice->why, sizeof(notice->why), "%s", queue->counters.last_error);
-    } else if (!queue->is_held) {
+    if (queue->is_held) {
+        notice->is_former = false;
+        if (!notice->is_active && is_settled(core, notice)) {
+            forget_ends(core, notice, queue->sink->name);
+            begin(notice);
+            name_hold(notice, queue->sink->name);
+            snprintf(notice->why, sizeof(notice->why), "%s", queue->counters.last_error);
+        }
+    } else if (notice->is_former) {
+        return; /* as far as anybody knows it goes on */
+    } else {
         notice->is_active = false;
     }
-    spread(core, notice, &sink_held, queue->sink->name);
+    if (!notice->is_active || !core->notes_holds || queue->held_noted_ms == notice->since_ms)
+        spread(core, notice, &sink_held, queue->sink->name);
 }
+
+/* Its spell of a former process: whoever listens to self-alerts was told, but for itself. */
+static void take_hold(struct outbox_core *core, struct outbox_notice *notice,
+                      const struct outbox_hold *hold)
+{
+    notice->since_ms = hold->since_ms;
+    name_hold(notice, hold->sink);
+    snprintf(notice->why, sizeof(notice->why), "%s", hold->why);
+    notice->is_active = notice->is_former = true;
+    for (size_t i = 0; i < core->queue_count; i++) {
+        const struct outbox_queue *queue = &core->queues[i];
+        notice->told[i] = notice->owes[i] =
+            &queue->held_notice != notice && sink_settings(queue->sink)->self_alerts;
+    }
+}
+
+bool outbox_core_take_holds(struct outbox_core *core, const struct outbox_hold *list, size_t count,
+                            bool notes_holds)
+{
+    /* One more than needed: calloc(0) may return NULL. */
+    core->gone = calloc(count + 1, sizeof(core->gone[0]));
+    if (core->gone == NULL)
+        return false;
+    core->notes_holds = notes_holds;
+    core->gone_count = count;
+    for (size_t i = 0; i < count; i++) {
+        struct outbox_gone *gone = &core->gone[i];
+        struct outbox_notice *notice = &gone->notice;
+        if (!create_ends(notice, core->queue_count + 1))
+            return false;
+        for (size_t sink = 0; sink < core->queue_count; sink++)
+            if (strcmp(core->queues[sink].sink->name, list[i].sink) == 0) {
+                notice = &core->queues[sink].held_notice;
+                core->queues[sink].held_noted_ms = list[i].since_ms;
+            }
+        snprintf(gone->sink, sizeof(gone->sink), "%s", notice == &gone->notice ? list[i].sink : "");
+        take_hold(core, notice, &list[i]);
+    }
+    return true;
+}
+
+void outbox_core_note_hold(struct outbox_core *core, size_t sink, int64_t since_ms)
+{
+    if (since_ms != 0)
+        core->queues[sink].held_noted_ms = since_ms;
+}
+
+bool outbox_core_hold_over(const struct outbox_core *core, size_t index)
+{
+    return atomic_load_explicit(&core->gone[index].is_over, memory_order_relaxed);
+}
+
+/* Nothing goes to a sink that is not there any more: with a start that runs it is over. */
+static void end_gone(struct outbox_core *core)
+{
+    for (size_t i = 0; core->ends_refusals && i < core->gone_count; i++) {
+        struct outbox_gone *gone = &core->gone[i];
+        if (gone->sink[0] == '\0')
+            continue;
+        gone->notice.is_active = false;
+        spread(core, &gone->notice, &sink_held, gone->sink);
+        atomic_store_explicit(&gone->is_over, !is_owed(core, &gone->notice), memory_order_relaxed);
+    }
+}
+
+/* ---- what others say ---- */
 
 static double fill_of(const struct outbox_core *core)
 {
@@ -445,5 +590,6 @@ void outbox_notices_look(struct outbox_core *core)
         look_at_told(core, &core->refusal_notice, &not_running, "data.dir", not_running_title,
                      core->refusal_why);
         end_refusals(core);
+        end_gone(core);
     }
 }

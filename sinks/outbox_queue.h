@@ -132,6 +132,16 @@ struct outbox_notice {
     bool *told;                                            /* per sink: it was sent the open */
     struct outbox_word *words;                             /* per sink, of opens; NULL: none */
     struct outbox_hearing *hearings; /* per sink: what a former process told it; NULL: nothing */
+    struct outbox_word *ends;        /* per sink, of resolves; NULL: nobody asks */
+    bool *owes;                      /* per sink, with `ends`: it was told, and has not the end */
+    bool is_former; /* active as a former process left it; nothing is known since */
+};
+
+/* A sink that is not configured any more, and which others were told of. */
+struct outbox_gone {
+    struct outbox_notice notice;
+    char sink[NOTICE_TEXT_BYTES];
+    _Atomic bool is_over; /* relaxed: a flag by itself. Writer: the loop */
 };
 
 /* A refusal of a former process, which its sink is to hear the end of. */
@@ -163,6 +173,7 @@ struct outbox_queue {
     uint64_t held_since_ns;
     uint64_t held_total_ns; /* of former holds: time that makes no op older */
     struct outbox_notice held_notice;
+    int64_t held_noted_ms; /* the spell that the others may be told of */
     size_t notices_waiting;
 
     struct sink_counters counters;
@@ -188,6 +199,10 @@ struct outbox_core {
     struct outbox_ending *endings;
     size_t ending_count;
     bool ends_refusals;
+    bool notes_holds;
+    struct outbox_gone
+        *gone; /* as the holds of the configuration count; sinks that are there: unused */
+    size_t gone_count;
     size_t dead_count; /* of ACCOUNT_DEAD, and their bytes */
     uint64_t dead_bytes;
     struct outbox_op *dead_oldest, *dead_newest; /* kept */
@@ -307,6 +322,8 @@ bool outbox_notices_create(struct outbox_core *core);
 void outbox_notices_destroy(struct outbox_core *core);
 /* Looks at the conditions and makes the ops that tell their begin and end. */
 void outbox_notices_look(struct outbox_core *core);
+/* As held_since_ms of struct sink_counters. */
+int64_t outbox_hold_since_ms(const struct outbox_queue *queue);
 
 /* ---- outbox_dead.c ---- */
 

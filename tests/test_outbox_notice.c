@@ -128,6 +128,132 @@ static void O6_each_spell_is_an_incident_of_its_own(void **state)
     assert_true(first != second);
 }
 
+/* What one process told of a held sink, the next one ends: so it is noted before it is told. */
+static void O6_a_held_sink_is_told_of_once_it_is_noted(void **state)
+{
+    size_t seen = 0, open, resolve;
+    int64_t since_ms;
+
+    (void)state;
+    fixture_wall_ms = 1769940000000;
+    begin_world(NULL, 0);
+    assert_true(outbox_core_take_holds(core, NULL, 0, true));
+    assert_int_equal(counters(0).held_since_ms, 0);
+    hold_one();
+    assert_int_equal(count_at_two(), 0);
+    since_ms = counters(0).held_since_ms;
+    assert_int_equal(since_ms, 1769940000000);
+    outbox_core_note_hold(core, 0, since_ms);
+    outbox_core_run(core);
+    open = next_at_two(&seen);
+    fixture_answer(open, 200, "", "");
+    probe_one(200);
+    resolve = next_at_two(&seen);
+    assert_int_equal(counters(0).held_since_ms, since_ms); /* the end is owed */
+    fixture_answer(resolve, 503, "", "");
+    assert_int_equal(counters(0).held_since_ms, since_ms);
+    while (count_at_two() == seen)
+        run_next(400000);
+    fixture_answer(next_at_two(&seen), 200, "", "");
+    assert_int_equal(counters(0).held_since_ms, 0);
+
+    submit(1, 2, OP_UPDATE, 0); /* another spell is noted for itself */
+    outbox_core_run(core);
+    fixture_answer(fixture_sent_count - 1, 401, "", "");
+    outbox_core_run(core);
+    assert_int_equal(count_at_two(), seen);
+    assert_true(counters(0).held_since_ms > since_ms);
+}
+
+/* The end of a spell that a sink has not taken yet is no news of the next one. */
+static void O6_of_two_spells_the_last_one_is_the_one_that_is_asked_about(void **state)
+{
+    size_t seen = 0, old_end, open;
+
+    (void)state;
+    begin_world(NULL, 0);
+    hold_one();
+    fixture_answer(next_at_two(&seen), 200, "", "");
+    probe_one(200);
+    old_end = next_at_two(&seen);
+    submit(1, 2, OP_UPDATE, 0);
+    outbox_core_run(core);
+    fixture_answer(fixture_sent_count - 1, 401, "", "");
+    outbox_core_run(core);
+    open = next_at_two(&seen);
+    fixture_answer(open, 200, "", "");
+    probe_one(200);
+    fixture_answer(old_end, 200, "", "");
+    assert_int_not_equal(counters(0).held_since_ms, 0); /* the new one's end is owed */
+    fixture_answer(next_at_two(&seen), 200, "", "");
+    assert_int_equal(counters(0).held_since_ms, 0);
+}
+
+static void O6_a_sink_that_a_former_process_found_held_is_told_of_no_second_time(void **state)
+{
+    struct outbox_hold hold = {.sink = "one", .since_ms = 1769940000000, .why = "HTTP 401"};
+    uint64_t incident;
+    size_t seen = 0, resolve;
+
+    (void)state;
+    fixture_wall_ms = hold.since_ms;
+    begin_world(NULL, 0);
+    hold_one();
+    incident = incident_of(next_at_two(&seen));
+    for (int held_again = 0; held_again < 2; held_again++) {
+        tear_down(state); /* another process */
+        set_up(state);
+        seen = 0;
+        begin_world(NULL, 0);
+        assert_true(outbox_core_take_holds(core, &hold, 1, true));
+        outbox_core_run(core);
+        assert_int_equal(fixture_sent_count, 0);
+        assert_int_equal(counters(0).held_since_ms, hold.since_ms);
+        if (held_again) {
+            hold_one();
+            assert_int_equal(count_at_two(), 0);
+            assert_int_equal(counters(0).held_since_ms, hold.since_ms);
+            probe_one(200);
+        } else {
+            submit(1, 1, OP_OPEN, 0);
+            outbox_core_run(core);
+            fixture_answer(0, 200, "", "");
+            outbox_core_run(core);
+        }
+        resolve = next_at_two(&seen);
+        assert_true(sent_has(resolve, "\"kind\":\"resolve\""));
+        assert_true(sent_has(resolve, "\"why\":\"HTTP 401\""));
+        assert_int_equal(incident_of(resolve), incident);
+        fixture_answer(resolve, 200, "", "");
+        assert_int_equal(counters(0).held_since_ms, 0);
+        assert_int_equal(count_at_two(), seen);
+    }
+}
+
+/* It was mended by taking it out: nothing is held any more. */
+static void O6_a_held_sink_that_is_gone_is_over_with_a_start_that_runs(void **state)
+{
+    struct outbox_hold hold = {.sink = "three", .since_ms = 1769940000000, .why = "HTTP 401"};
+    size_t seen = 0, resolve;
+
+    (void)state;
+    begin_world(NULL, 0);
+    assert_true(outbox_core_take_holds(core, &hold, 1, true));
+    outbox_core_run(core);
+    assert_int_equal(fixture_sent_count, 0);
+    outbox_core_end_refusals(core);
+    outbox_core_run(core);
+    resolve = next_at_two(&seen);
+    assert_true(sent_has(resolve, "\"key\":\"tenant=@tocsin resource=three\""));
+    assert_true(sent_has(resolve, "\"kind\":\"resolve\""));
+    assert_false(outbox_core_hold_over(core, 0));
+    for (size_t i = 0; i < 2; i++)
+        fixture_answer(i, 200, "", "");
+    outbox_core_run(core);
+    assert_true(outbox_core_hold_over(core, 0));
+    assert_int_equal(fixture_sent_count, 2);
+}
+
 static void a_sink_that_was_held_itself_is_told_later(void **state)
 {
     size_t seen = 0, index;
@@ -558,6 +684,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(O6_a_held_sink_is_told_to_the_others_with_its_end),
         TEST(O6_each_spell_is_an_incident_of_its_own),
+        TEST(O6_a_held_sink_is_told_of_once_it_is_noted),
+        TEST(O6_of_two_spells_the_last_one_is_the_one_that_is_asked_about),
+        TEST(O6_a_sink_that_a_former_process_found_held_is_told_of_no_second_time),
+        TEST(O6_a_held_sink_that_is_gone_is_over_with_a_start_that_runs),
         TEST(a_sink_that_was_held_itself_is_told_later),
         TEST(O7_an_outbox_that_fills_up_is_told_ahead_of_what_waits),
         TEST(O7_memory_fills_the_outbox_as_well),

@@ -75,6 +75,41 @@ static void D4_what_a_sink_has_heard_goes_by_when_it_confirmed_it(void **state)
     }
 }
 
+/* Of each sink the last spell, beside what was refused; the file goes with the last of both. */
+static void O6_held_sinks_come_back(void **state)
+{
+    struct refusals refusals = {.at = {.at = NULL}};
+
+    (void)state;
+    begin(1);
+    refusals_add(&refusals, "desk", 4, "refused");
+    refusals_hold(&refusals, "pager", 5, "HTTP 401: one");
+    refusals_hold(&refusals, "desk", 6, "HTTP 401: \xff");
+    refusals_hold(&refusals, "pager", 7, "HTTP 403: two");
+    write_down(&refusals);
+    refusals_release(&refusals);
+    refusals = read_back();
+    assert_int_equal(refusals.at.count, 1);
+    assert_int_equal(refusals.held.count, 2);
+    assert_null(refusals_find_held(&refusals, "hook"));
+    assert_int_equal(refusals_find_held(&refusals, "desk")->since_ms, 6);
+    assert_int_equal(refusals_find_held(&refusals, "pager")->since_ms, 7);
+    assert_string_equal(refusals_find_held(&refusals, "pager")->why, "HTTP 403: two");
+    refusals_remove(&refusals, 0);
+    refusals_free(&refusals, 0);
+    write_down(&refusals);
+    refusals_release(&refusals);
+    refusals = read_back();
+    assert_int_equal(refusals.held.count, 1);
+    refusals_free(&refusals, 0);
+    write_down(&refusals);
+    refusals_release(&refusals);
+    refusals = read_back();
+    assert_int_equal(refusals.at.count + refusals.held.count, 0);
+    refusals_release(&refusals);
+    sim_disk_end();
+}
+
 static void D4_what_was_told_comes_back(void **state)
 {
     struct refusals refusals = {.at = {.at = NULL}};
@@ -183,6 +218,7 @@ static void the_power_may_go_at_every_call(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(O6_held_sinks_come_back),
         cmocka_unit_test(D4_what_was_told_comes_back),
         cmocka_unit_test(D4_what_a_sink_has_heard_goes_by_when_it_confirmed_it),
         cmocka_unit_test(the_oldest_goes_beyond_the_bound),
