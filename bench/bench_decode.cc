@@ -29,11 +29,11 @@
 
 #include <simdjson.h>
 
-#define _Static_assert static_assert
-extern "C" {
+#include "bench/decode_ours.h"
 #include "bench/result.h"
+extern "C" {
 #include "ingest/json_index.h"
-#include "ingest/decoder.h"
+void decoder_destroy(struct decoder *decoder);
 struct decoder *decoder_create_with(json_index_fn index);
 }
 
@@ -206,33 +206,15 @@ uint64_t run_simdjson(const documents &docs)
     return answer;
 }
 
-struct decoder *ours;
 volatile uint64_t kept; /* so that no work can be left out */
+struct decoder *ours;
 
 template <bool WITH_PACK> uint64_t run_ours(const documents &docs)
 {
-    alignas(8) static char packed[1 << 16];
     uint64_t answer = 0, hashes = 0;
-    for (size_t i = 0; i < EVENTS; i++) {
-        const struct decode_result *result = decoder_decode(
-            ours, FORMAT_NATIVE, docs.all.data() + docs.at[i], docs.bytes[i], text{"t0", 2});
-        if (result->reason != REJECT_NONE) {
-            fprintf(stderr, "refused: %s at %u\n", result->why, result->at);
-            exit(2);
-        }
-        const struct event_draft *draft = &result->drafts[0];
-        if (WITH_PACK) {
-            size_t bytes = event_text_bytes(draft);
-            if (bytes > sizeof(packed))
-                exit(2);
-            const struct event_text *text = event_text_pack(packed, bytes, draft, draft->time_ms);
-            struct id128 id = event_fingerprint(text, 7);
-            hashes += id.hi ^ id.lo ^ event_attr_hash(text, draft->severity, draft->state, 7);
-        }
-        for (enum event_field f : {FIELD_SOURCE, FIELD_RESOURCE, FIELD_CHECK, FIELD_MESSAGE})
-            answer += answer_of(draft->field[f].at, draft->field[f].len);
-        answer += static_cast<uint64_t>(draft->value * 1000 + 0.5);
-    }
+    if (!decode_ours(ours, docs.all.data(), docs.at.data(), docs.bytes.data(), EVENTS, WITH_PACK,
+                     &answer, &hashes))
+        exit(2);
     kept = kept + hashes;
     return answer;
 }
