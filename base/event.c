@@ -307,7 +307,9 @@ put_wide(char *to, struct text from, const char *limit)
 
 static inline __attribute__((always_inline)) TARGET_AVX512 uint64_t head_wide(struct text name)
 {
-    __m128i head = _mm_maskz_loadu_epi8((__mmask16)_bzhi_u32(0xff, name.len), name.at);
+    /* Of the length bzhi looks at the low eight bits alone. */
+    uint32_t bytes = name.len < 8 ? name.len : 8;
+    __m128i head = _mm_maskz_loadu_epi8((__mmask16)_bzhi_u32(0xff, bytes), name.at);
 
     return __builtin_bswap64((uint64_t)_mm_cvtsi128_si64(head));
 }

@@ -184,6 +184,30 @@ static void packing_sorts_any_number_of_labels(void **state)
     }
 }
 
+/* One of every length up to 600 and, before it in the order, what it begins with. */
+static void names_of_any_length_are_sorted(void **state)
+{
+    (void)state;
+    for (uint32_t len = 4; len <= 600; len++) {
+        char *name = malloc(len);
+        memset(name, 'a', len);
+        struct event_label labels[] = {{{name, len}, text_of("1")}, {text_of("aaa"), text_of("2")}};
+        struct event_draft draft = draft_of("t", "s", "r", "c", "", "");
+        for (int given = 0; given < 2; given++) {
+            draft.labels = labels;
+            draft.label_count = 2;
+            struct event_text *text = pack(&draft);
+            if (event_text_label(text, 1).name.len != len)
+                fail_msg("a name of %u bytes is not behind what it begins with", len);
+            free(text);
+            struct event_label other = labels[0];
+            labels[0] = labels[1];
+            labels[1] = other;
+        }
+        free(name);
+    }
+}
+
 /* Words of every length up to 200, each in an allocation of its own size. */
 static void packing_copies_every_length_exactly(void **state)
 {
@@ -281,6 +305,7 @@ int main(void)
         cmocka_unit_test(message_value_and_time_are_no_attributes),
         cmocka_unit_test(labels_count_by_border_and_not_by_order),
         cmocka_unit_test(packing_sorts_any_number_of_labels),
+        cmocka_unit_test(names_of_any_length_are_sorted),
         cmocka_unit_test(packing_copies_every_length_exactly),
         cmocka_unit_test(attributes_hash_as_they_always_did),
         cmocka_unit_test(packing_follows_the_order_that_comes),
