@@ -8,6 +8,7 @@
 #endif
 #include "base/bytes.h"
 #include "base/hash.h"
+#include "base/isa.h"
 
 static const char *const severity_names[SEVERITY_COUNT] = {"ok",    "debug", "info",    "warning",
                                                            "minor", "major", "critical"};
@@ -325,7 +326,7 @@ struct event_text *event_text_pack(void *at, size_t bytes, const struct event_dr
                                    int64_t ts_ms)
 {
 #if defined(__x86_64__)
-    if (__builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl"))
+    if (isa_chosen() >= ISA_AVX512BW)
         return pack_wide(at, bytes, draft, ts_ms);
 #endif
     return pack(at, draft, ts_ms, put_plain, head_plain, (const char *)at + bytes);

@@ -13,8 +13,10 @@
  * Rounds of the parties alternate; times are thread CPU time. The answer (a sum over
  * first bytes, lengths and values) must agree. Exit code 1: it does not.
  *
- * usage: bench_decode [rounds, 9] [kernel: best | avx512 | avx2 | sse2 | scalar] [bytes: 300 | 700
- * | 2000]
+ * Each instruction set of base/isa.h that this processor has takes its turns; figures without a
+ * name behind them are those of the largest. The yardstick uses what it takes for best always.
+ *
+ * usage: bench_decode [rounds, 9] [set, all] [bytes: 300 | 700 | 2000, all]
  */
 #include <algorithm>
 #include <cstdarg>
@@ -32,9 +34,9 @@
 #include "bench/decode_ours.h"
 #include "bench/result.h"
 extern "C" {
-#include "ingest/json_index.h"
+#include "base/isa.h"
+struct decoder *decoder_create(void);
 void decoder_destroy(struct decoder *decoder);
-struct decoder *decoder_create_with(json_index_fn index);
 }
 
 namespace {
@@ -207,13 +209,26 @@ uint64_t run_simdjson(const documents &docs)
 }
 
 volatile uint64_t kept; /* so that no work can be left out */
-struct decoder *ours;
+
+/* Ours, with one instruction set. */
+struct party {
+    enum isa isa;
+    struct decoder *decoder; /* owned */
+    std::vector<double> full, alone;
+};
+const party *current;
+
+void take_turn(const party &one)
+{
+    current = &one;
+    isa_use(one.isa);
+}
 
 template <bool WITH_PACK> uint64_t run_ours(const documents &docs)
 {
     uint64_t answer = 0, hashes = 0;
-    if (!decode_ours(ours, docs.all.data(), docs.at.data(), docs.bytes.data(), EVENTS, WITH_PACK,
-                     &answer, &hashes))
+    if (!decode_ours(current->decoder, docs.all.data(), docs.at.data(), docs.bytes.data(), EVENTS,
+                     WITH_PACK, &answer, &hashes))
         exit(2);
     kept = kept + hashes;
     return answer;
@@ -232,37 +247,79 @@ double time_round(uint64_t (*run)(const documents &), const documents &docs)
     return seconds * 1e9 / static_cast<double>(passes * EVENTS);
 }
 
-void report(unsigned size, const char *id, const char *what, const std::vector<double> &ns,
-            const std::vector<double> &yardstick)
+/* `set`: the instruction set, empty for the largest. */
+void report(unsigned size, const char *set, const char *id, const char *what,
+            const std::vector<double> &ns, const std::vector<double> &yardstick)
 {
     std::vector<double> ratio;
     for (size_t i = 0; i < ns.size(); i++)
         ratio.push_back(ns[i] / yardstick[i]);
-    std::string name = format("%s.%u", id, size), text = format("%s, %u bytes", what, size);
-    result_figure(name.c_str(), text.c_str(), "ns/event", ns.data(), static_cast<int>(ns.size()));
+    std::string tail = format("%u%s%s", size, set[0] != '\0' ? "." : "", set);
+    std::string text = format("%s, %u bytes%s%s", what, size, set[0] != '\0' ? ", " : "", set);
+    result_figure(format("%s.%s", id, tail.c_str()).c_str(), text.c_str(), "ns/event", ns.data(),
+                  static_cast<int>(ns.size()));
     if (&ns == &yardstick)
         return;
-    name = format("%s-ratio.%u", id, size);
-    text += " / simdjson";
-    result_figure(name.c_str(), text.c_str(), "", ratio.data(), static_cast<int>(ratio.size()));
+    result_figure(format("%s-ratio.%s", id, tail.c_str()).c_str(), (text + " / simdjson").c_str(),
+                  "", ratio.data(), static_cast<int>(ratio.size()));
 }
 
-bool bench_size(unsigned want, int rounds)
+bool bench_size(unsigned want, int rounds, std::vector<party> &parties)
 {
     documents docs = make_documents(want);
-    uint64_t theirs = run_simdjson(docs), mine = run_ours<true>(docs),
-             decode = run_ours<false>(docs);
-    std::vector<double> simd, full, alone;
+    uint64_t theirs = run_simdjson(docs);
+    std::vector<double> simd;
+    bool agrees = true;
+    for (party &one : parties) {
+        take_turn(one);
+        agrees &= run_ours<true>(docs) == theirs && run_ours<false>(docs) == theirs;
+        one.full.clear();
+        one.alone.clear();
+    }
     for (int r = 0; r < rounds; r++) {
         simd.push_back(time_round(run_simdjson, docs));
-        full.push_back(time_round(run_ours<true>, docs));
-        alone.push_back(time_round(run_ours<false>, docs));
+        for (party &one : parties) {
+            take_turn(one);
+            one.full.push_back(time_round(run_ours<true>, docs));
+            one.alone.push_back(time_round(run_ours<false>, docs));
+        }
     }
-    bool agrees = mine == theirs && decode == theirs;
-    report(want, "simdjson", "simdjson, 8 fields", simd, simd);
-    report(want, "full", "decode, pack, hashes", full, simd);
-    report(want, "alone", "decode alone", alone, simd);
+    report(want, "", "simdjson", "simdjson, 8 fields", simd, simd);
+    for (const party &one : parties) {
+        /* What goals ask for is there by its own name, whichever is the largest. */
+        bool is_best = one.isa == isa_best();
+        for (const char *set : {"", isa_name(one.isa)}) {
+            if (set[0] == '\0' ? !is_best : is_best && one.isa > ISA_SSE2)
+                continue;
+            report(want, set, "full", "decode, pack, hashes", one.full, simd);
+            report(want, set, "alone", "decode alone", one.alone, simd);
+        }
+    }
     return agrees;
+}
+
+/* The sets that are asked for, the largest first; none when there is no such set here. */
+std::vector<party> make_parties(const char *name)
+{
+    std::vector<party> parties;
+    struct error err;
+    bool wants_all = strcmp(name, "all") == 0;
+
+    if (!wants_all && isa_choose(name, &err) != 0) {
+        fprintf(stderr, "bench_decode: %s\n", err.text);
+        return parties;
+    }
+    for (int isa = ISA_COUNT - 1; isa >= 0; isa--) {
+        party one = {static_cast<enum isa>(isa), nullptr, {}, {}};
+        if (!isa_is_supported(one.isa) || (!wants_all && strcmp(name, isa_name(one.isa)) != 0))
+            continue;
+        isa_use(one.isa);
+        one.decoder = decoder_create();
+        if (one.decoder == nullptr)
+            exit(2);
+        parties.push_back(one);
+    }
+    return parties;
 }
 
 } // namespace
@@ -270,30 +327,29 @@ bool bench_size(unsigned want, int rounds)
 int main(int argc, char **argv)
 {
     int rounds = argc > 1 ? atoi(argv[1]) : 9;
-    std::string want = argc > 2 ? argv[2] : "best";
+    std::vector<party> parties = make_parties(argc > 2 ? argv[2] : "all");
     unsigned only = argc > 3 ? static_cast<unsigned>(atoi(argv[3])) : 0;
-    size_t count;
-    const struct json_index_kernel *kernel = json_index_kernels(&count);
+    char list[ISA_LIST_BYTES];
     bool agrees = true;
 
-    for (size_t i = 0; i < count && ours == nullptr; i++) {
-        if (!kernel[i].is_supported() || (want != "best" && want != kernel[i].name))
-            continue;
-        result_begin("decode", "kernel %s; simdjson %d.%d.%d %s; keys in mixed order, %zu events",
-                     kernel[i].name, static_cast<int>(simdjson::SIMDJSON_VERSION_MAJOR),
-                     static_cast<int>(simdjson::SIMDJSON_VERSION_MINOR),
-                     static_cast<int>(simdjson::SIMDJSON_VERSION_REVISION),
-                     std::string(simdjson::get_active_implementation()->name()).c_str(), EVENTS);
-        ours = decoder_create_with(kernel[i].run);
-    }
-    if (ours == nullptr || rounds < 1) {
-        fprintf(stderr, "usage: bench_decode [rounds] [best | avx512 | avx2 | sse2 | scalar, as "
-                        "supported here] [bytes]\n");
+    if (parties.empty() || rounds < 1) {
+        fprintf(stderr, "usage: bench_decode [rounds] [all | %s] [bytes]\n", isa_list(list));
         return 2;
     }
+    result_begin("decode", "%s; simdjson %d.%d.%d %s; keys in mixed order, %zu events",
+                 isa_name(isa_best()), static_cast<int>(simdjson::SIMDJSON_VERSION_MAJOR),
+                 static_cast<int>(simdjson::SIMDJSON_VERSION_MINOR),
+                 static_cast<int>(simdjson::SIMDJSON_VERSION_REVISION),
+                 std::string(simdjson::get_active_implementation()->name()).c_str(), EVENTS);
     for (unsigned size : {300u, 700u, 2000u})
         if (only == 0 || only == size)
-            agrees &= bench_size(size, rounds);
-    decoder_destroy(ours);
-    return result_answer(agrees, "both read the same from every event");
+            agrees &= bench_size(size, rounds, parties);
+    if (!isa_is_supported(ISA_SSE2))
+        for (unsigned size : {300u, 700u, 2000u})
+            result_absent(format("full-ratio.%u.sse2", size).c_str(),
+                          format("decode, pack, hashes, %u bytes, sse2 / simdjson", size).c_str(),
+                          "this processor has no SSE2");
+    for (party &one : parties)
+        decoder_destroy(one.decoder);
+    return result_answer(agrees, "all read the same from every event");
 }

@@ -7,8 +7,10 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include "daemon/options.h"
+#include "base/isa.h"
 #include "base/nearest.h"
 
 static const struct command commands[] = {
@@ -63,9 +65,14 @@ static void print_help(void)
            "Usage: tocsin COMMAND [options]\n\nCommands:\n");
     for (size_t i = 0; i < command_count; i++)
         printf("  %-12s %s\n", commands[i].name, commands[i].summary);
-    printf("\nOptions:\n"
-           "  --help       Prints this; `tocsin COMMAND --help` prints a command's options.\n"
-           "  --version    Prints the version.\n\nExit codes:\n");
+    printf(
+        "\nOptions:\n"
+        "  --help       Prints this; `tocsin COMMAND --help` prints a command's options.\n"
+        "  --version    Prints the version, and which instruction set of the processor is used.\n"
+        "\nEnvironment:\n"
+        "  TOCSIN_ISA   Another instruction set of this processor than its largest; --version "
+        "lists them.\n"
+        "\nExit codes:\n");
     for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
         printf("  %-12d %s\n", codes[i], exit_code_meaning(codes[i]));
 }
@@ -113,10 +120,33 @@ static int help(int argc, char **argv)
     return command->run(2, as_option);
 }
 
+static void print_version(void)
+{
+    char list[ISA_LIST_BYTES];
+
+    printf("tocsin " TOCSIN_VERSION "\n");
+    printf("instruction set %s; what this processor has: %s\n", isa_name(isa_chosen()),
+           isa_list(list));
+}
+
+/* False: the environment asks for an instruction set that cannot be used here, which is said. */
+static bool choose_isa(void)
+{
+    const char *wanted = getenv("TOCSIN_ISA");
+    struct error err;
+
+    if (wanted == NULL || wanted[0] == '\0' || isa_choose(wanted, &err) == 0)
+        return true;
+    fprintf(stderr, "tocsin: TOCSIN_ISA: %s\n", err.text);
+    return false;
+}
+
 static int run(int argc, char **argv)
 {
     const struct command *command;
 
+    if (!choose_isa())
+        return EXIT_USAGE;
     if (argc < 2) {
         fprintf(stderr, "tocsin: a command is missing; `tocsin --help` lists them\n");
         return EXIT_USAGE;
@@ -126,7 +156,7 @@ static int run(int argc, char **argv)
         return EXIT_OK;
     }
     if (strcmp(argv[1], "--version") == 0) {
-        printf("tocsin " TOCSIN_VERSION "\n");
+        print_version();
         return EXIT_OK;
     }
     if (strcmp(argv[1], "help") == 0)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/host.h"
+#include "base/isa.h"
 #include "daemon/command.h"
 #include "daemon/input.h"
 #include "daemon/ledger.h"
@@ -283,6 +284,7 @@ static int go_on(struct service *service, struct error *err)
     if (code != EXIT_OK)
         return code;
     log_event(LOG_INFO, "started", log_text("version", TOCSIN_VERSION),
+              log_text("isa", isa_name(isa_chosen())),
               log_text("config", service->config->path),
               log_text("brokers", service->config->input.brokers),
               log_text("admin", service->config->admin.listen),

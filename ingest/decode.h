@@ -58,9 +58,6 @@ struct decoder {
     struct name_table field_names; /* those of the native form first */
 };
 
-/* A decoder that uses one kernel of json_index.h, for tests that compare them. */
-struct decoder *decoder_create_with(json_index_fn index);
-
 void decode_native_init(struct decoder *decoder);
 struct json_cursor decode_native(struct decoder *decoder, struct json_cursor cursor);
 

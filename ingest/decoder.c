@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include "ingest/decode.h"
 
-struct decoder *decoder_create_with(json_index_fn index)
+struct decoder *decoder_create(void)
 {
     struct decoder *decoder = calloc(1, sizeof(*decoder));
 
@@ -13,7 +13,7 @@ struct decoder *decoder_create_with(json_index_fn index)
     decoder->drafts = malloc(RECORD_EVENTS_MAX * sizeof(*decoder->drafts));
     decoder->labels = malloc(DECODE_LABELS_MAX * sizeof(*decoder->labels));
     decoder->label_order = malloc(DECODE_LABELS_MAX * sizeof(*decoder->label_order));
-    if (!json_scan_init(&decoder->scan, index) || decoder->drafts == NULL ||
+    if (!json_scan_init(&decoder->scan, json_index_of(isa_chosen())) || decoder->drafts == NULL ||
         decoder->labels == NULL || decoder->label_order == NULL) {
         decoder_destroy(decoder);
         return NULL;
@@ -21,11 +21,6 @@ struct decoder *decoder_create_with(json_index_fn index)
     decode_native_init(decoder);
     decode_alertmanager_init(decoder);
     return decoder;
-}
-
-struct decoder *decoder_create(void)
-{
-    return decoder_create_with(json_index_best());
 }
 
 void decoder_destroy(struct decoder *decoder)

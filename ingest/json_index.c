@@ -11,6 +11,8 @@
 #include <string.h>
 #if defined(__x86_64__)
 #include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
 #endif
 #include "base/bytes.h"
 
@@ -261,11 +263,6 @@ static void index_scalar(const char *record, uint32_t bytes, uint32_t *out,
     INDEX_BY(scalar);
 }
 
-static bool always(void)
-{
-    return true;
-}
-
 #if defined(__x86_64__)
 
 typedef __m128i sse2_bytes;
@@ -334,7 +331,7 @@ static void index_sse2(const char *record, uint32_t bytes, uint32_t *out, struct
     INDEX_BY(sse2);
 }
 
-#define TARGET_AVX2 __attribute__((target("avx2,bmi,bmi2,popcnt,lzcnt")))
+#define TARGET_AVX2 __attribute__((target("avx2,bmi,bmi2,popcnt")))
 
 typedef __m256i avx2_bytes;
 
@@ -389,14 +386,8 @@ static TARGET_AVX2 void index_avx2(const char *record, uint32_t bytes, uint32_t 
     INDEX_BY(avx2);
 }
 
-static bool has_avx2(void)
-{
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") &&
-           __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("popcnt");
-}
-
 #define TARGET_AVX512                                                                              \
-    __attribute__((target("avx512f,avx512bw,avx512vl,avx512vbmi2,avx2,bmi,bmi2,popcnt,lzcnt")))
+    __attribute__((target("avx512f,avx512bw,avx512vl,avx512vbmi2,avx2,bmi,bmi2,popcnt")))
 
 /* Here the positions come out of one compress, sixteen at a time, and the tail
  * out of a masked load, which touches no byte that is masked off. */
@@ -454,34 +445,101 @@ static TARGET_AVX512 void index_avx512(const char *record, uint32_t bytes, uint3
     index_end(&run, out, _mm512_movepi8_mask(seen) != 0, index);
 }
 
-static bool has_avx512(void)
+#elif defined(__aarch64__)
+
+typedef uint8x16_t neon_bytes;
+
+/* A bit for each of 64 bytes that are all ones or zeros: each keeps the bit of its place in eight,
+ * and sums of neighbours put them together. */
+ALWAYS_INLINE uint64_t neon_mask(uint8x16_t a, uint8x16_t b, uint8x16_t c, uint8x16_t d)
 {
-    return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-           __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vbmi2");
+    const uint8x16_t place = vreinterpretq_u8_u64(vdupq_n_u64(0x8040201008040201ULL));
+    uint8x16_t low = vpaddq_u8(vandq_u8(a, place), vandq_u8(b, place));
+    uint8x16_t high = vpaddq_u8(vandq_u8(c, place), vandq_u8(d, place));
+    uint8x16_t sum = vpaddq_u8(low, high);
+
+    return vgetq_lane_u64(vreinterpretq_u64_u8(vpaddq_u8(sum, sum)), 0);
+}
+
+ALWAYS_INLINE uint8x16_t neon_load(const char *at, int i)
+{
+    return vld1q_u8((const uint8_t *)at + 16 * i);
+}
+
+ALWAYS_INLINE uint64_t neon_equal(const char *at, uint8_t byte)
+{
+    uint8x16_t want = vdupq_n_u8(byte);
+
+    return neon_mask(vceqq_u8(neon_load(at, 0), want), vceqq_u8(neon_load(at, 1), want),
+                     vceqq_u8(neon_load(at, 2), want), vceqq_u8(neon_load(at, 3), want));
+}
+
+ALWAYS_INLINE uint8x16_t neon_or(uint8x16_t a, uint8x16_t b, uint8x16_t c, uint8x16_t d)
+{
+    return vorrq_u8(vorrq_u8(a, b), vorrq_u8(c, d));
+}
+
+ALWAYS_INLINE uint64_t neon_look(const char *at, neon_bytes *seen, bool *is_rare)
+{
+    const uint8x16_t quote = vdupq_n_u8('"'), backslash = vdupq_n_u8('\\');
+    uint8x16_t a = neon_load(at, 0), b = neon_load(at, 1);
+    uint8x16_t c = neon_load(at, 2), d = neon_load(at, 3);
+    uint8x16_t least = vminq_u8(vminq_u8(a, b), vminq_u8(c, d));
+    uint8x16_t rare = neon_or(vceqq_u8(a, backslash), vceqq_u8(b, backslash),
+                              vceqq_u8(c, backslash), vceqq_u8(d, backslash));
+
+    rare = vorrq_u8(rare, vcltq_u8(least, vdupq_n_u8(0x20)));
+    *seen = vorrq_u8(*seen, neon_or(a, b, c, d));
+    *is_rare = vmaxvq_u8(rare) != 0;
+    return neon_mask(vceqq_u8(a, quote), vceqq_u8(b, quote), vceqq_u8(c, quote),
+                     vceqq_u8(d, quote));
+}
+
+ALWAYS_INLINE struct block_masks neon_masks(const char *at)
+{
+    const uint8x16_t blank = vdupq_n_u8(0x20);
+
+    return (struct block_masks){
+        .quote = neon_equal(at, '"'),
+        .backslash = neon_equal(at, '\\'),
+        .control = neon_mask(vcltq_u8(neon_load(at, 0), blank), vcltq_u8(neon_load(at, 1), blank),
+                             vcltq_u8(neon_load(at, 2), blank), vcltq_u8(neon_load(at, 3), blank)),
+    };
+}
+
+ALWAYS_INLINE bool neon_has_high(neon_bytes seen)
+{
+    return vmaxvq_u8(seen) >= 0x80;
+}
+
+#define neon_count_bits(mask) ((uint32_t)__builtin_popcountll(mask))
+
+static void index_neon(const char *record, uint32_t bytes, uint32_t *out, struct json_index *index)
+{
+    INDEX_BY(neon);
 }
 
 #endif
 
-static const struct json_index_kernel kernels[] = {
+static const struct {
+    enum isa isa;
+    json_index_fn run;
+} kernels[] = {
 #if defined(__x86_64__)
-    {"avx512", index_avx512, has_avx512},
-    {"avx2", index_avx2, has_avx2},
-    {"sse2", index_sse2, always},
+    {ISA_AVX512, index_avx512},
+    {ISA_AVX2, index_avx2},
+    {ISA_SSE2, index_sse2},
+#elif defined(__aarch64__)
+    {ISA_NEON, index_neon},
 #endif
-    {"scalar", index_scalar, always},
+    {ISA_SCALAR, index_scalar},
 };
 
-const struct json_index_kernel *json_index_kernels(size_t *count)
+json_index_fn json_index_of(enum isa isa)
 {
-    *count = sizeof(kernels) / sizeof(kernels[0]);
-    return kernels;
-}
+    size_t i = 0;
 
-json_index_fn json_index_best(void)
-{
-    const struct json_index_kernel *kernel = kernels;
-
-    while (!kernel->is_supported())
-        kernel++;
-    return kernel->run;
+    while (kernels[i].isa > isa)
+        i++;
+    return kernels[i].run;
 }

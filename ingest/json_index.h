@@ -12,7 +12,8 @@
  * Positions mean something up to the first fault of syntax; the scanner finds
  * that fault before it uses a position behind it.
  *
- * Thread: any; the chosen kernel is decided once, by json_index_best().
+ * There is a kernel for several instruction sets (base/isa.h); they find the same.
+ * Thread: any.
  */
 #ifndef INGEST_JSON_INDEX_H
 #define INGEST_JSON_INDEX_H
@@ -20,6 +21,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "base/isa.h"
 
 enum {
     JSON_INDEX_SLACK = 64, /* entries that a kernel may write behind the last one */
@@ -37,16 +39,7 @@ struct json_index {
 typedef void (*json_index_fn)(const char *record, uint32_t bytes, uint32_t *out,
                               struct json_index *index);
 
-struct json_index_kernel {
-    const char *name;
-    json_index_fn run;
-    bool (*is_supported)(void); /* by the processor that we run on */
-};
-
-/* All kernels of this build, fastest first; the last one runs anywhere. */
-const struct json_index_kernel *json_index_kernels(size_t *count);
-
-/* The fastest kernel that this processor supports. */
-json_index_fn json_index_best(void);
+/* The kernel of this set, or of the largest one below it that has one of its own. */
+json_index_fn json_index_of(enum isa isa);
 
 #endif

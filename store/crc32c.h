@@ -4,7 +4,8 @@
  * Chosen over the hashes of base/hash.h for what it promises of short damage: every burst of
  * up to 32 bits and every odd number of flipped bits is noticed, not only nearly every.
  *
- * Source: RFC 3720, appendix B.4 (test vectors); the instruction is SSE4.2's crc32.
+ * Source: RFC 3720, appendix B.4 (test vectors); the instruction is SSE 4.2's crc32, or
+ *         aarch64's crc32c.
  * Thread: any.
  */
 #ifndef STORE_CRC32C_H
@@ -16,7 +17,8 @@
 /* The checksum of what `crc` stands for (0: nothing) and these bytes. */
 uint32_t crc32c(uint32_t crc, const void *data, size_t bytes);
 
-/* The same without the instruction, for machines that have none and to check the other by. */
+/* The same without the instruction, for processors that have none (base/isa.h) and to check the
+ * other by. */
 uint32_t crc32c_by_table(uint32_t crc, const void *data, size_t bytes);
 
 #endif

@@ -47,6 +47,17 @@ ends() { # CODE BEGINNING ARGUMENTS: how it ends and what it says first on stand
     [[ $(cat err) == "$says"* ]] || fail "$*: does not begin with '$says': $(head -c 600 err)"
 }
 
+# an instruction set
+TOCSIN_ISA=fastest ends 64 'tocsin: TOCSIN_ISA: no instruction set is named "fastest"; what this processor has is ' check --rules rules.yaml
+foreign=neon
+[[ $(uname -m) == aarch64 ]] && foreign=avx2
+TOCSIN_ISA=$foreign ends 64 "tocsin: TOCSIN_ISA: this processor has no $foreign; what it has is " --version
+TOCSIN_ISA=scalar ends 0 "" --version
+[[ $(sed -n 2p out) == "instruction set scalar; what this processor has: "*scalar ]] || fail "--version says: $(cat out)"
+TOCSIN_ISA='' ends 0 "" --version
+[[ $(sed -n 2p out) =~ ^'instruction set '([a-z0-9]+)'; what this processor has: '([a-z0-9]+), && ${BASH_REMATCH[1]} == "${BASH_REMATCH[2]}" ]] ||
+    fail "--version does not name the largest: $(cat out)"
+
 # names
 ends 64 "tocsin: unknown command '--verison'; did you mean '--version'?" --verison
 ends 64 "tocsin: unknown command 'tset'; did you mean 'test'?" tset

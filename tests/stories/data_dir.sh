@@ -243,9 +243,10 @@ wait_end "$daemon"
 # another version, which an update brings, and which may well decide otherwise.
 refused 65 'the recovery does not come to what the journal says.*--trust-journal goes on'
 version=$("$TOCSIN" --version)
+version=${version%%$'\n'*} # what it runs on is behind it
 LC_ALL=C sed "s/$version/${version%?}x/g" "$TOCSIN" >newer # as long as the other
 chmod +x newer
-[[ $(./newer --version) == "${version%?}x" ]] || fail "it is not of another version: $(./newer --version)"
+[[ $(./newer --version) == "${version%?}x"$'\n'* ]] || fail "it is not of another version: $(./newer --version)"
 TOCSIN=./newer start_daemon
 wait_for "the journal is trusted" file_has run.log "event=journal_trusted why=\"another engine\" engine=\"$version\""
 wait_for "what differs is listed" file_has run.log 'event=recovery_differs .*host=h5.*what="it is not told any more'

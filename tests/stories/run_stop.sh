@@ -15,8 +15,9 @@ TEXT
 
 # A sink that answers, but only after the signal: it is started late.
 config 60s
-start_daemon
+TOCSIN_ISA=scalar start_daemon
 wait_for "it is ready" answers /readyz 200
+file_has run.log 'event=started .*isa=scalar ' || fail "the start does not name the instruction set"
 event alpha h1 problem | send
 wait_for "the incident opens" file_has incidents.log '"change":"opened".*host=h1'
 kill -TERM "$daemon"
