@@ -61,6 +61,10 @@ void durable_history_begin(struct durable *durable, uint64_t frame)
     config.path = path;
     config.limits = *durable->options.history;
     config.now_ms = host_wall_ms();
+    config.open = durable->past.open;
+    config.open_count = durable->past.open_count;
+    config.knows_open = durable->past.knows_open;
+    config.open_ms = durable->past.to_ms;
     if (history_writer_create(&config, frame, &durable->history, &err) != 0)
         on_news(NULL, HISTORY_NEWS_PAUSED, err.text);
 }

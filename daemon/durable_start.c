@@ -320,6 +320,8 @@ int durable_open(const struct durable_options *options, struct durable **out, st
         const struct journal_hooks hooks = {durable, durable_on_committed, durable_on_passed,
                                             on_broken, durable_may_release};
         durable_history_begin(durable, frame);
+        journal_recall_forget_open(durable->recall);
+        journal_recall_summary(durable->recall, &durable->past);
         durable_snapshots_committed(durable, frame);
         if (durable->snapshots.begin.number > 0)
             durable_tell_image(durable, durable->snapshots.begin.number,

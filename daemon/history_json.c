@@ -56,6 +56,8 @@ static json_t *incident_json(const struct history_incident *inc)
     rc |= set_number(object, "told", inc->told);
     rc |= set_number(object, "owed", inc->owed);
     rc |= set_number(object, "dead", inc->dead);
+    if (inc->lacking > 0)
+        rc |= set_number(object, "changes_missing", inc->lacking);
     if (rc == 0)
         return object;
     json_decref(object);

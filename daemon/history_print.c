@@ -118,7 +118,9 @@ static void put_told(FILE *to, const json_t *inc)
     } else if (told > 0) {
         fputs("; told", to);
     } else if (owed == 0 && dead == 0) {
-        fputs("; nobody was told", to);
+        fputs(number_of(inc, "changes_missing") > 0 ? "; who was told is not in this history"
+                                                    : "; nobody was told",
+              to);
     }
     if (owed > 0)
         fprintf(to, "; %" PRId64 " not told yet", owed);
@@ -180,7 +182,8 @@ void history_print_list(const json_t *list, const struct history_clock *clock, F
 
 static void put_head(FILE *to, const json_t *inc, const struct history_clock *clock)
 {
-    int64_t now_ms = 0, ms, alerts = number_of(inc, "alerts"), events = number_of(inc, "events");
+    int64_t now_ms = 0, ms, alerts = number_of(inc, "alerts"), events = number_of(inc, "events"),
+            missing = number_of(inc, "changes_missing");
     char span[UNIT_TEXT_BYTES], day[DAY_BYTES] = "";
 
     time_of(inc, "as_of", &now_ms);
@@ -224,6 +227,10 @@ static void put_head(FILE *to, const json_t *inc, const struct history_clock *cl
         put_field(to, inc, "  muted by ", "muted_by");
         fputc('\n', to);
     }
+    if (missing > 0)
+        fprintf(to,
+                "  %" PRId64 " of its changes, and who was told of %s, %s not in this history\n",
+                missing, missing == 1 ? "it" : "them", missing == 1 ? "is" : "are");
     fputc('\n', to);
 }
 

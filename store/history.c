@@ -14,6 +14,7 @@
 #include <string.h>
 #include "base/host.h"
 #include "base/severity.h"
+#include "store/history_parts.h"
 
 enum {
     APPLICATION_ID = 0x54435348, /* "TCSH" */
@@ -59,25 +60,6 @@ static const char schema_of_hands[] =
     "CREATE TABLE hand (incident BLOB, number INTEGER, who TEXT NOT NULL, comment TEXT NOT NULL,"
     " frame INTEGER NOT NULL, PRIMARY KEY (incident, number)) STRICT, WITHOUT ROWID;";
 
-enum query_name {
-    QUERY_INCIDENT,
-    QUERY_CHANGE,
-    QUERY_HAND,
-    QUERY_MEMBER,
-    QUERY_OP,
-    QUERY_OP_STATE,
-    QUERY_PLACE,
-    QUERY_OLD,
-    QUERY_OLDEST,
-    QUERY_DROP_CHANGES,
-    QUERY_DROP_HANDS,
-    QUERY_DROP_MEMBERS,
-    QUERY_DROP_OPS,
-    QUERY_DROP,
-    QUERY_USED,
-    QUERY_COUNT
-};
-
 static const char *const queries[QUERY_COUNT] = {
     [QUERY_INCIDENT] = "INSERT OR REPLACE INTO incident VALUES "
                        "(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, "
@@ -113,22 +95,6 @@ static const char *const fates[JOURNAL_FATE_COUNT] = {
     [JOURNAL_FATE_RETRY] = "retry", [JOURNAL_FATE_UNCERTAIN] = "uncertain",
     [JOURNAL_FATE_MADE] = "made",   [JOURNAL_FATE_DONE] = "done",
     [JOURNAL_FATE_DEAD] = "dead",   [JOURNAL_FATE_TAKEN_IN] = "superseded",
-};
-
-struct history {
-    struct sql *sql;
-    char *path;
-    struct sql_query *query[QUERY_COUNT];
-    struct history_state state;
-    bool is_open; /* a transaction is */
-    uint64_t rows;
-    /* Of the change that ops belong to; within a group. */
-    struct id128 last;
-    uint32_t last_number;
-    int64_t last_ms;
-    /* Rows of groups before the first of these frames were taken over, with what became of them up
-     * to the second: history_take_over(). */
-    uint64_t taken_before, taken_up_to;
 };
 
 /* ---- judging a file ---- */
@@ -431,7 +397,7 @@ void history_state(const struct history *history, struct history_state *out)
 /* ---- writing ---- */
 
 /* A transaction begins with its first row. */
-static int begin(struct history *history, struct error *err)
+int history_begin(struct history *history, struct error *err)
 {
     int rc = history->is_open ? 0 : sql_run(history->sql, "BEGIN IMMEDIATE", err);
 
@@ -455,7 +421,7 @@ static int put_place(struct history *history, struct error *err)
 
 int history_commit(struct history *history, struct error *err)
 {
-    int rc = begin(history, err);
+    int rc = history_begin(history, err);
 
     if (rc == 0)
         rc = put_place(history, err);
@@ -556,10 +522,10 @@ static int put_hand(struct history *history, const struct incident *inc, uint64_
     return sql_do(query, err);
 }
 
-static int take_change(struct history *history, const struct incident *inc, uint64_t frame,
+int history_put_change(struct history *history, const struct incident *inc, uint64_t frame,
                        struct error *err)
 {
-    int rc = begin(history, err);
+    int rc = history_begin(history, err);
 
     if (rc == 0)
         rc = put_incident(history, inc, frame, err);
@@ -567,11 +533,17 @@ static int take_change(struct history *history, const struct incident *inc, uint
         rc = put_change(history, inc, frame, err);
     if (rc == 0)
         rc = put_hand(history, inc, frame, err);
+    history->rows += 2;
+    return rc;
+}
+
+static int take_change(struct history *history, const struct incident *inc, uint64_t frame,
+                       struct error *err)
+{
     history->last = inc->id;
     history->last_number = inc->change_number;
     history->last_ms = inc->at_ms;
-    history->rows += 2;
-    return rc;
+    return history_put_change(history, inc, frame, err);
 }
 
 static int take_member(struct history *history, const struct journal_member *member, uint64_t frame,
@@ -580,7 +552,7 @@ static int take_member(struct history *history, const struct journal_member *mem
     const char *const texts[] = {member->source, member->resource, member->check, member->dedup_key,
                                  member->host};
     struct sql_query *query = history->query[QUERY_MEMBER];
-    int rc = begin(history, err), at = 2;
+    int rc = history_begin(history, err), at = 2;
 
     if (rc != 0)
         return rc;
@@ -599,7 +571,7 @@ static int take_op(struct history *history, const struct journal_op *op, uint64_
 {
     struct sql_query *query = history->query[QUERY_OP];
     bool follows = id128_equal(history->last, op->incident);
-    int rc = begin(history, err);
+    int rc = history_begin(history, err);
 
     if (rc != 0)
         return rc;
@@ -620,7 +592,7 @@ static int take_op_state(struct history *history, const struct journal_op_state 
 {
     struct sql_query *query = history->query[QUERY_OP_STATE];
     bool is_known = frame <= history->taken_up_to;
-    int rc = begin(history, err);
+    int rc = history_begin(history, err);
 
     if (rc != 0)
         return rc;
@@ -709,7 +681,7 @@ static int drop_some(struct history *history, struct sql_query *query, size_t *c
         if (found < TRIM_INCIDENTS && sql_id(query, 0, &ids[found]))
             found++;
     if (rc == 0 && found > 0)
-        rc = begin(history, err);
+        rc = history_begin(history, err);
     for (*count = 0; rc == 0 && *count < found && history->rows < TRIM_ROWS; (*count)++)
         rc = drop(history, &ids[*count], err);
     if (rc == 0 && found > 0)
@@ -773,7 +745,7 @@ int history_take_over(struct history *history, const char *path, uint64_t before
         rc = sql_ask_int(history->sql, "PRAGMA old.user_version", 0, &version, err);
     count -= version == 1;
     if (rc == 0)
-        rc = begin(history, err);
+        rc = history_begin(history, err);
     for (size_t i = 0; rc == 0 && i < count; i++) {
         rc = sql_prepare(history->sql, copies[i], &query, err);
         if (rc != 0)

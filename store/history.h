@@ -11,8 +11,9 @@
  *   place         one row: the last group of the journal that is in the file, written in the same
  *                 transaction as its rows, so that a crash neither loses nor doubles one
  *
- * Rows depend on the journal alone: made anew they are the same, byte for byte. It is a reading
- * copy; nothing that is promised rests on it, and nothing waits for it.
+ * Rows depend on the journal alone, and where that begins later on what is open and opened before
+ * (history_know_open()): made anew they are the same, byte for byte. It is a reading copy; nothing
+ * that is promised rests on it, and nothing waits for it.
  *
  * Bounds:  history_trim(). Incidents that are open stay, whatever their age.
  * Thread:  one at a time; others read the file through one of their own (store/history_query.h).
@@ -93,6 +94,20 @@ int history_trim(struct history *history, const struct history_limits *limits, s
 
 /* Bytes of the file that rows take up. */
 int history_bytes(struct history *history, uint64_t *out, struct error *err);
+
+/* ---- store/history_open.c: what is open ---- */
+
+/* Incidents that are open where the journal stands, as their last changes have them, of which the
+ * file knows less, for the journal lacks it: a row for each with this change alone, as of the last
+ * group in the file. Counts until the next commit, as the next. */
+int history_know_open(struct history *history, struct incident *const *open, size_t count,
+                      struct error *err);
+
+/* Those are all of them: what the file has as open up to frame `frame`, and is none of them, has
+ * ended in what the journal lacks, at `at_ms` at the latest; its cause is HISTORY_UNSEEN. */
+#define HISTORY_UNSEEN "unseen"
+int history_end_unseen(struct history *history, struct incident *const *open, size_t count,
+                       uint64_t frame, int64_t at_ms, struct error *err);
 
 /* Takes over the rows of groups before frame `before` from another file, which has been opened and
  * found fine before: for what the journal does not hold any more. To be called first. */

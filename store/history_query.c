@@ -21,9 +21,10 @@ enum { DIGITS = 32 };
     "(SELECT group_concat(t, ', ') FROM (SELECT DISTINCT n.sink || ' ' || "                        \
     "CASE n.label WHEN '' THEN n.reference ELSE n.label END AS t FROM notification n "             \
     "WHERE n.incident = i.id AND (n.label <> '' OR n.reference <> '') ORDER BY 1 LIMIT 20)), "     \
-    "(SELECT h.who FROM hand h JOIN change c ON c.incident = h.incident AND "                      \
-    "c.number = h.number WHERE h.incident = i.id AND c.cause = 'acknowledged' "                    \
-    "ORDER BY h.number DESC LIMIT 1)"
+    "(SELECT h.who FROM hand h LEFT JOIN change c ON c.incident = h.incident AND "                 \
+    "c.number = h.number WHERE h.incident = i.id AND "                                             \
+    "(c.cause = 'acknowledged' OR h.number = 0) ORDER BY h.number DESC LIMIT 1), "                 \
+    "max(0, i.changes - (SELECT count(*) FROM change c WHERE c.incident = i.id))"
 
 struct history_reader {
     struct history *history;
@@ -119,7 +120,8 @@ static bool read_incident(struct sql_query *query, struct history_incident *to)
                                   .owed = sql_int(query, 25),
                                   .dead = sql_int(query, 26),
                                   .tickets = sql_text(query, 27),
-                                  .acked_by = sql_text(query, 28)};
+                                  .acked_by = sql_text(query, 28),
+                                  .lacking = sql_int(query, 29)};
     return sql_id(query, 0, &to->id);
 }
 

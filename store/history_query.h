@@ -40,6 +40,7 @@ struct history_incident {
     int64_t changes, events, alerts, open_alerts;
     int64_t told, owed, dead; /* notifications that are done, may still come, were given up */
     const char *tickets;      /* "pager INC12, desk 4711"; "" */
+    int64_t lacking;          /* changes that the history has not, nor who was told of them */
 };
 
 struct history_change {

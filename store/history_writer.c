@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/host.h"
+#include "base/slab.h"
 #include "store/history_files.h"
 
 enum {
@@ -45,6 +46,9 @@ struct history_writer {
     struct journal_place at; /* read up to here; the history's place may be behind it */
     int64_t noted_ms;        /* the daemon's clock as of the last commit */
     unsigned anew;           /* files that were begun anew */
+    struct incident **open;  /* config.open_count of them; NULL: nothing is to be said of them */
+    uint64_t open_frame;     /* where they are open */
+    bool knew_open;          /* the file knows them */
     bool is_done;            /* it stays paused */
 
     _Atomic uint64_t durable;   /* D: release by the journal thread; frames up to it may be read */
@@ -86,6 +90,7 @@ static void let_go(struct history_writer *writer)
     writer->has_record = false;
     history_close(writer->history);
     writer->history = NULL;
+    writer->knew_open = false; /* a transaction may have come to nothing */
 }
 
 static void pause_for(struct history_writer *writer, const struct error *err)
@@ -214,6 +219,50 @@ static bool is_open(struct history_writer *writer, uint64_t durable, bool *again
     return writer->reader != NULL || open_reader(writer, durable, again);
 }
 
+/* ---- what is open ---- */
+
+static void forget_open(struct history_writer *writer)
+{
+    for (size_t i = 0; writer->open != NULL && i < writer->config.open_count; i++)
+        incident_unref(writer->open[i]);
+    free(writer->open);
+    writer->open = NULL;
+}
+
+/* A journal that does not go back to where they were open says what became of them nowhere. */
+static bool tells_what_became(struct history_writer *writer)
+{
+    struct history_state state;
+
+    history_state(writer->history, &state);
+    return state.place.frame <= writer->open_frame &&
+           journal_reader_first(writer->reader) <= writer->open_frame + 1;
+}
+
+/* Before the first group is read, and when all that was durable at the start is in the file. */
+static int say_open(struct history_writer *writer, bool is_caught_up, struct error *err)
+{
+    const struct history_writer_config *config = &writer->config;
+    int rc = 0;
+
+    if (writer->open == NULL || writer->knew_open != is_caught_up)
+        return 0;
+    if (!is_caught_up) {
+        if (tells_what_became(writer))
+            rc = history_know_open(writer->history, writer->open, config->open_count, err);
+        else
+            forget_open(writer);
+        writer->knew_open = rc == 0;
+        return rc;
+    }
+    if (config->knows_open)
+        rc = history_end_unseen(writer->history, writer->open, config->open_count,
+                                writer->open_frame, config->open_ms, err);
+    if (rc == 0)
+        forget_open(writer);
+    return rc;
+}
+
 /* ---- a batch ---- */
 
 /* The next record goes to writer->record. 1, 0: there is no more for now, or a negative errno. */
@@ -322,10 +371,15 @@ static bool apply(struct history_writer *writer, uint64_t durable)
     struct error err = {""};
     bool of_journal = false;
     uint64_t rows;
-    int rc = take_groups(writer, &of_journal, &err), more = rc;
+    int rc = say_open(writer, false, &err), more;
 
     if (rc == 0)
+        rc = take_groups(writer, &of_journal, &err);
+    more = rc;
+    if (rc == 0)
         look_at_clock(writer);
+    if (rc == 0 && durable >= writer->open_frame)
+        rc = say_open(writer, true, &err);
     if (rc >= 0 && is_worth_it(writer)) {
         rows = history_rows(writer->history);
         of_journal = false;
@@ -479,6 +533,7 @@ static void release(struct history_writer *writer)
         h->close(h->self, writer->waker);
     if (writer->nap_waker >= 0)
         h->close(h->self, writer->nap_waker);
+    forget_open(writer);
     free(writer->path);
     free(writer);
 }
@@ -496,6 +551,10 @@ int history_writer_create(const struct history_writer_config *config, uint64_t d
     }
     writer->config = *config;
     writer->path = strdup(config->path);
+    writer->open_frame = durable;
+    writer->open = memory_alloc((config->open_count + 1) * sizeof(*writer->open));
+    for (size_t i = 0; i < config->open_count; i++)
+        writer->open[i] = incident_ref(config->open[i]);
     if (config->batch_rows == 0)
         writer->config.batch_rows = BATCH_ROWS;
     if (config->retry_ms == 0)

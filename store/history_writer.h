@@ -9,6 +9,11 @@
  * behind costs disk and no memory. Whoever gives up segments of the journal asks
  * history_writer_floor() first.
  *
+ * Where the journal begins later than what is open, or than the file ends, the file lacks what was
+ * in between; what is open is not to be missed, so whoever makes the writer says what it knows of
+ * that (store/journal_recall.h): history_know_open() at the first look into the journal,
+ * history_end_unseen() once all that was durable then is in the file.
+ *
  * A file that cannot be gone on with - damaged, of another program, directory or version, or ahead
  * of the journal - is moved aside as history.db.aside.N, and begun anew from what the journal
  * holds. A disk that is full, or any other trouble, pauses the history alone, and it is tried
@@ -20,6 +25,7 @@
 #ifndef STORE_HISTORY_WRITER_H
 #define STORE_HISTORY_WRITER_H
 
+#include "base/incident.h"
 #include "store/history.h"
 
 struct history_writer;
@@ -45,6 +51,12 @@ struct history_writer_config {
      * daemon go by it. 0: there is none, and the groups alone say how far it is. */
     int64_t now_ms;
     unsigned note_ms; /* [1 min] */
+    /* What is open where the journal is durable now: the last change of each; `knows_open`: these
+     * are all. References are taken. `open_ms`: everything before was told. */
+    struct incident *const *open;
+    size_t open_count;
+    bool knows_open;
+    int64_t open_ms;
     void *self;
     /* Once for each. Thread: the writer's own. */
     void (*news)(void *self, enum history_news news, const char *sentence);

@@ -601,6 +601,11 @@ int journal_recall_create_late(struct journal_reader *reader, const struct journ
     return create(reader, later, NULL, out, err);
 }
 
+void journal_recall_forget_open(struct journal_recall *recall)
+{
+    journal_open_release(&recall->open);
+}
+
 void journal_recall_destroy(struct journal_recall *recall)
 {
     if (recall == NULL)

@@ -86,6 +86,9 @@ struct journal_kept_part {
 void journal_recall_forget(struct journal_recall *recall, int64_t at_ms,
                            const struct journal_kept_part *parts, size_t part_count);
 
+/* Forgets what is open, for who has asked and reads no further. */
+void journal_recall_forget_open(struct journal_recall *recall);
+
 struct journal_summary {
     int64_t to_ms; /* everything before was told; INT64_MIN: nothing was */
     int64_t n_ms, r_ms;
@@ -98,7 +101,7 @@ struct journal_summary {
     size_t rules_count;
     const struct journal_recalled_op *ops; /* in the order of making */
     size_t op_count;
-    size_t ops_owed, ops_dead; /* of these; the others are done, and there for their tickets */
+    size_t ops_owed, ops_dead;    /* of these; the others are done, and there for their tickets */
     struct incident *const *open; /* the last change of each that is; references are the recall's */
     size_t open_count;
     bool knows_open; /* they are all: a recall that began from one of version 2 or before lacks

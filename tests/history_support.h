@@ -9,6 +9,7 @@
 #include "store/history_files.h"
 #include "store/history_query.h"
 #include "store/history_writer.h"
+#include "store/journal_recall.h"
 #include "tests/history_world.h"
 
 static const struct history_limits no_limits = {0, 0};
@@ -25,13 +26,19 @@ static inline void on_news(void *self, enum history_news news, const char *sente
     atomic_fetch_add(&news_count[news], 1);
 }
 
-static inline struct history_writer *writer_of(uint64_t durable, struct history_limits limits)
+/* With what is open where the journal is durable; NULL: nobody says so. */
+static inline struct history_writer *writer_knowing(uint64_t durable, struct history_limits limits,
+                                                    const struct journal_summary *open)
 {
     const struct history_writer_config config = {.path = HISTORY_PATH,
                                                  .journal = &history_journal,
                                                  .limits = limits,
                                                  .retry_ms = 100,
-                                                 .news = on_news};
+                                                 .news = on_news,
+                                                 .open = open != NULL ? open->open : NULL,
+                                                 .open_count = open != NULL ? open->open_count : 0,
+                                                 .knows_open = open != NULL && open->knows_open,
+                                                 .open_ms = open != NULL ? open->to_ms : 0};
     struct history_writer *writer;
     struct error err = {""};
 
@@ -41,6 +48,11 @@ static inline struct history_writer *writer_of(uint64_t durable, struct history_
     if (history_writer_create(&config, durable, &writer, &err) != 0)
         fail_msg("%s", err.text);
     return writer;
+}
+
+static inline struct history_writer *writer_of(uint64_t durable, struct history_limits limits)
+{
+    return writer_knowing(durable, limits, NULL);
 }
 
 #define WAIT_FOR(condition)                                                                        \
@@ -59,6 +71,15 @@ static inline struct history_writer_counters counters_of(const struct history_wr
 
     history_writer_counters(writer, &counters);
     return counters;
+}
+
+/* The journal lets go of whole segments before the frame. */
+static inline void give_up_before(uint64_t frame)
+{
+    struct error err = {""};
+
+    if (segment_log_release_before(history_log, frame, &err) != 0)
+        fail_msg("%s", err.text);
 }
 
 /* Writes all that is durable, and ends. */

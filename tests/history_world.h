@@ -25,7 +25,8 @@ static struct segment_config history_journal = {
     .folder = "journal", .kind = "journal", .directory = {1, 2}, .segment_bytes = 64 << 10};
 static struct segment_log *history_log;
 static struct journal_buffer history_group;
-static uint64_t history_frame; /* of the last group */
+static uint64_t history_frame;            /* of the last group */
+static const char *history_acked_by = ""; /* says each change from now on */
 
 /* A folder of its own, in which files may be removed. */
 static inline int world_folder(void **unused)
@@ -150,6 +151,8 @@ static inline void change(uint64_t number, uint32_t of, enum incident_change wha
     inc.message = "95 % of /var";
     inc.tier = inc.runbook = inc.source = inc.resource = inc.check = inc.muted_by = inc.fields = "";
     inc.team = "storage";
+    inc.acked_by = history_acked_by;
+    inc.by = inc.comment = "";
     inc.host = "db";
     memcpy((void *)&record.change, (void *)&inc, sizeof(inc));
     put(&record);

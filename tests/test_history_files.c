@@ -324,14 +324,6 @@ static void beyond_its_size_what_ended_first_goes(void **unused)
 
 /* ---- when the journal has given up its beginning ---- */
 
-static void give_up_before(uint64_t frame)
-{
-    struct error err = {""};
-
-    if (segment_log_release_before(history_log, frame, &err) != 0)
-        fail_msg("%s", err.text);
-}
-
 static void made_anew_it_keeps_what_the_journal_does_not_hold_any_more(void **unused)
 {
     struct history_rebuilt rebuilt;
