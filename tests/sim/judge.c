@@ -36,6 +36,7 @@ struct run {
     struct told told;           /* the incident log, as the journal has it */
     struct told late;           /* where that began late and was completed: as it was before */
     struct told durable;        /* as it was after the last power cut */
+    unsigned durable_on;        /* machine whose disk has that */
     struct life_report report;  /* of the last life */
     struct judge_counts counts; /* of this one */
     bool has_power_cut, has_fault;
@@ -226,11 +227,16 @@ static void check_left(struct run *run, bool is_cut)
         !told_has_lines(&told, file, bytes, &missing))
         fail(run, "C3: behind life %u the incident log has lines that the journal does not know",
              world->life);
+    /* Another machine goes on from what the shared store has, and of the last groups that were
+     * durable here nothing had left (S1). */
+    if (run->durable_on != world->machine)
+        told_release(&run->durable);
     if (!run->is_failed && is_all_there && !told_goes_on(&run->durable, &told))
         fail(run, "C2: behind life %u something is gone that had been durable", world->life);
     if (is_cut) {
         told_release(&run->durable);
         run->durable = told;
+        run->durable_on = world->machine;
     } else {
         told_release(&told);
     }
