@@ -33,7 +33,9 @@ static bool reads_what_is_new(const struct engine *engine, const struct part *pa
  * once all of it has been read and B has gone by without more, R is the clock's, as it is where
  * there was nothing to read. A record behind a proof settles R the other way, for good: it shows
  * what time the input has, which may well be an hour behind. Until it is settled R is not
- * journaled: a start after a crash of before then is a first one still.
+ * journaled: a start after a crash of before then is a first one still. Where there was nothing to
+ * read the first seal settles it: what is sealed by the clock stays so, and a start that did not
+ * know would follow records whose clock is behind, and close nothing until they had caught up.
  *
  * The first seal of all waits for something to go by, a record or that all has been read: else
  * an empty partition, which answers at once, would be sealed at the clock, and with it R, before
@@ -131,7 +133,8 @@ void seal_round(struct engine *engine, uint64_t now_ns)
     atomic_store_explicit(&engine->shown_r_ms, engine->r_ms, memory_order_relaxed);
     if (!readable)
         return; /* T9: with no reachable input nothing closes */
-    if (!engine->r_used && reference == INT64_MIN && least == INT64_MAX && !all_read)
+    bool is_clock = !engine->r_used && reference == INT64_MIN && least == INT64_MAX;
+    if (is_clock && !all_read)
         return;
     for (unsigned i = 0; i < count; i++) {
         struct part *part = engine->parts[i];
@@ -142,6 +145,7 @@ void seal_round(struct engine *engine, uint64_t now_ns)
             continue;
         part->proof_used = proof;
         engine->r_used = true;
+        engine->r_settled |= is_clock;
         /* relaxed: the value is all that is handed over. The owner applies it at its read
          * position. */
         atomic_store_explicit(&part->seal_request, engine->r_ms - engine->slack_ms,

@@ -490,6 +490,35 @@ static void a_first_start_goes_on_as_a_first_start(void **state)
     bench_destroy(bench);
 }
 
+/* T4: topics that were empty at a first start are sealed by our clock. A start that goes on from
+ * there, however soon, does not follow producers whose clocks are behind it. */
+static void a_first_start_on_empty_topics_is_of_our_clock(void **state)
+{
+    struct bench *bench = begin(1);
+    struct kept_run run;
+
+    (void)state;
+    bench_start(bench);
+    bench_settle(bench);
+    bench_pass(bench, 1500, 20);
+    for (int i = 0; i < FEEDS; i++)
+        bench_put(bench->feed[i], now_of(bench) - 3600000, "r1", "down", "");
+    bench_pass(bench, 300, 20);
+    run = keep(bench);
+    assert_in_range(run.last.r_ms - BENCH_T0, now_of(bench) - 1000, now_of(bench));
+    go_on(bench, &run.last, run.marks, run.log, 2000);
+    for (int i = 0; i < FEEDS; i++)
+        bench_put(bench->feed[i], now_of(bench) - 3600000, "r2", "down", "");
+    bench_pass(bench, 1000, 20);
+    bench_stop(bench);
+    assert_in_range(engine_watermark(bench->engine) - BENCH_T0, now_of(bench) - 1000,
+                    now_of(bench));
+    assert_int_equal(bench->counters.late_by_seal, 2 * FEEDS);
+    free(run.log);
+    free(run.marks);
+    bench_destroy(bench);
+}
+
 /* T4: what is read again was there before the start, and does not take R back to its time: timers
  * would be late by the time that the daemon was away, up to B, until the next record. */
 static void what_is_read_again_leaves_time_where_it_is(void **state)
@@ -779,6 +808,7 @@ int main(void)
         cmocka_unit_test(what_cannot_be_read_meanwhile_is_not_sealed_on),
         cmocka_unit_test(time_goes_on_from_where_it_was),
         cmocka_unit_test(a_first_start_goes_on_as_a_first_start),
+        cmocka_unit_test(a_first_start_on_empty_topics_is_of_our_clock),
         cmocka_unit_test(what_is_read_again_leaves_time_where_it_is),
         cmocka_unit_test(rules_are_switched_again_where_they_were),
         cmocka_unit_test(a_partition_that_lost_records_is_told_of),
