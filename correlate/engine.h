@@ -407,6 +407,11 @@ int64_t engine_clock_off(const struct engine *engine);
 /* Everything before this has been told to the listener; INT64_MIN: nothing has. */
 int64_t engine_told(const struct engine *engine);
 
+/* The largest effective time of what the input held when each of its partitions was seen to stand
+ * at its end, which was later than the start; INT64_MIN: one of them was not yet, or none had
+ * anything. It may be a bit old. Thread: any. */
+int64_t engine_input_end(const struct engine *engine);
+
 /* The open incident of this id, as it was told last; NULL: there is none that is watched.
  * Returns owned. Thread: any but the engine's. */
 struct incident *engine_incident(struct engine *engine, struct id128 id);

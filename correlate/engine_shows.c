@@ -36,6 +36,27 @@ int64_t engine_told(const struct engine *engine)
     return epoch != INT64_MIN ? epoch * (int64_t)engine->config.epoch_ms : INT64_MIN;
 }
 
+int64_t engine_input_end(const struct engine *engine)
+{
+    /* C, acquire end: the parts below the count are set up. */
+    unsigned total = atomic_load_explicit(&engine->part_count, memory_order_acquire);
+    int64_t end_ms = INT64_MIN;
+
+    for (unsigned i = 1; i < total; i++) { /* 0 is @derived */
+        const struct part *part = engine->parts[i];
+        if (atomic_load_explicit(&part->membership, memory_order_relaxed) != PART_MEMBER)
+            continue;
+        if (atomic_load_explicit(&part->proof_ns, memory_order_relaxed) == 0)
+            return INT64_MIN;
+        /* No event of it is later than M or V. */
+        int64_t max_c = atomic_load_explicit(&part->seen_max_c, memory_order_relaxed);
+        int64_t passed = atomic_load_explicit(&part->passed, memory_order_relaxed);
+        int64_t last_ms = max_c > passed ? max_c : passed;
+        end_ms = last_ms > end_ms ? last_ms : end_ms;
+    }
+    return end_ms;
+}
+
 int64_t engine_watermark(const struct engine *engine)
 {
     return atomic_load_explicit(&engine->watermark_ms, memory_order_relaxed);

@@ -186,7 +186,9 @@ void service_tick(struct service *service)
     service_watch_sinks(service, service->outbox);
     watch_fill(service, view.outbox_fill);
     if (service->unit != NULL)
-        unit_look(service->unit, engine_told(service->engine), view.outbox_fill);
+        unit_look(service->unit, engine_told(service->engine),
+                  view.source_ready ? engine_input_end(service->engine) : INT64_MIN,
+                  view.outbox_fill);
     watch_input(service, view.now_ns, source_why.text);
     watch_ledger(service, &counters, view.now_ns);
     watch_clock(service);

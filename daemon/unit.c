@@ -75,6 +75,7 @@ struct unit {
     /* relaxed: each is looked at until it is enough. */
     _Atomic int64_t stepped_ms, committed_ms;
     bool has_settled;  /* main */
+    int64_t end_ms;    /* main: of all that the input held behind the start; INT64_MIN: not yet */
     bool is_past_told; /* main: all before the start, up to a step that ends at: */
     int64_t past_ms;
 };
@@ -435,7 +436,8 @@ void unit_committed(struct unit *unit, int64_t to_ms)
  * then what had been handed over by then. */
 static bool is_past_handed(struct unit *unit, int64_t told_ms)
 {
-    if (!unit->is_past_told && told_ms > unit->began_ms) {
+    if (!unit->is_past_told &&
+        (told_ms > unit->began_ms || (unit->end_ms != INT64_MIN && told_ms > unit->end_ms))) {
         unit->is_past_told = true;
         unit->past_ms = atomic_load_explicit(&unit->stepped_ms, memory_order_relaxed);
     }
@@ -452,8 +454,10 @@ static void settle(struct unit *unit)
     pthread_mutex_unlock(&unit->lock);
 }
 
-void unit_look(struct unit *unit, int64_t told_ms, double outbox_fill)
+void unit_look(struct unit *unit, int64_t told_ms, int64_t end_ms, double outbox_fill)
 {
+    if (unit->end_ms == INT64_MIN)
+        unit->end_ms = end_ms;
     bool is_handed = is_past_handed(unit, told_ms);
 
     if (!atomic_load_explicit(&unit->is_catching_up, memory_order_relaxed)) {
@@ -576,7 +580,7 @@ int unit_create(const struct unit_options *options, struct unit **out, struct er
     char owner[ID128_TEXT_BYTES + DATA_DIR_PLACE_BYTES], *end;
     int rc;
 
-    *unit = (struct unit){.options = *options, .began_ns = host_mono_ns()};
+    *unit = (struct unit){.options = *options, .began_ns = host_mono_ns(), .end_ms = INT64_MIN};
     atomic_init(&unit->stepped_ms, INT64_MIN);
     atomic_init(&unit->committed_ms, INT64_MIN);
     pthread_mutex_init(&unit->lock, NULL);

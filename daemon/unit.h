@@ -86,11 +86,13 @@ bool unit_settle(struct unit *unit, enum shared_log which, uint64_t frame);
 void unit_stepped(struct unit *unit, int64_t to_ms);
 void unit_committed(struct unit *unit, int64_t to_ms);
 
-/* The engine has told all before `told_ms`, and the outbox is full to this part of its bound. The
- * past is caught up with once that is behind the start and the outbox has it, or has no room for
- * more: what it holds would wait for ever for the rest. What a former owner told is in doubt until
- * the outbox has been empty behind that. Thread: main. */
-void unit_look(struct unit *unit, int64_t told_ms, double outbox_fill);
+/* The engine has told all before `told_ms`, the input held nothing later than `end_ms` when it had
+ * been read to its end (engine_input_end()), and the outbox is full to this part of its bound. The
+ * past is caught up with once what was told is behind the start, or behind all of the input - whose
+ * clock may be behind ours by any time - and the outbox has it, or has no room for more: what it
+ * holds would wait for ever for the rest. What a former owner told is in doubt until the outbox has
+ * been empty behind that. Thread: main. */
+void unit_look(struct unit *unit, int64_t told_ms, int64_t end_ms, double outbox_fill);
 
 /* Asks no more; after the journal has stopped: the store gets the rest, and the unit is let go.
  * Thread: setup. */

@@ -486,6 +486,34 @@ static void T5_a_record_behind_a_seal_is_raised_to_it_and_counted(void **state)
     bench_destroy(bench);
 }
 
+/* By that who starts from nothing knows when the past is over, whatever time it is of. */
+static void S4_the_input_ends_where_all_that_was_there_at_the_start_does(void **state)
+{
+    (void)state;
+    const int64_t day_ms = 24 * 3600 * 1000;
+    struct bench *bench = live_bench();
+    struct bench_feed *feed = bench_feed(bench, "t", 0), *other = bench_feed(bench, "t", 1);
+
+    bench_wait_behind(other, 1); /* one of it has not come yet */
+    bench_start(bench);
+    bench_settle(bench);
+    bench_put(feed, 50 - day_ms, "a", "down", "");
+    bench_put(other, 40 - day_ms, "b", "down", "");
+    bench_settle(bench);
+    bench_pass(bench, 100, 10);
+    assert_true(engine_input_end(bench->engine) == INT64_MIN);
+    bench_put(other, 70 - day_ms, "b", "full", "");
+    bench_wait_behind(other, 0);
+    bench_settle(bench);
+    bench_pass(bench, 100, 10);
+    assert_int_equal(engine_input_end(bench->engine) - BENCH_T0, 70 - day_ms);
+    assert_true(engine_told(bench->engine) < BENCH_T0 + 70 - day_ms);
+    bench_pass(bench, 2000, 10); /* R goes on from there */
+    assert_true(engine_told(bench->engine) > BENCH_T0 + 70 - day_ms);
+    bench_stop(bench);
+    bench_destroy(bench);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -505,6 +533,7 @@ int main(void)
         cmocka_unit_test(T4_a_clock_two_hours_behind_alone_on_a_partition_delays_nobody),
         cmocka_unit_test(T4_a_log_time_ahead_of_the_clock_is_capped_and_noted),
         cmocka_unit_test(T4_journaled_marks_hold_where_they_stand),
+        cmocka_unit_test(S4_the_input_ends_where_all_that_was_there_at_the_start_does),
         cmocka_unit_test(T5_a_record_behind_a_seal_is_raised_to_it_and_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
