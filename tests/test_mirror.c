@@ -221,37 +221,53 @@ static void S4_a_store_that_forgot_begins_with_what_there_is(void **state)
     end(&owner);
 }
 
-/* The journal has let go of its beginning, and the store of everything. */
-static void S4_a_store_that_forgot_begins_with_an_image(void **state)
+/* An owner whose store has the image of frame 8, and whose journal has let go of what was before
+ * it.
+ */
+static void begin_behind_image(struct owner *owner, const struct terms *terms)
 {
-    (void)state;
     struct segment_walk *walk;
     enum segment_refusal why;
-    struct owner owner;
-    struct shared_end at;
     struct error err;
     char title[20000];
 
     memset(title, 'x', sizeof(title) - 1);
     title[sizeof(title) - 1] = '\0';
-    begin(&owner, &calm);
+    begin(owner, terms);
     const struct journal_record record = change(1, INCIDENT_OPENED, title);
     for (int i = 0; i < 12; i++)
-        commit(&owner, &record, 1);
-    push(&owner);
-    tell_image(&owner, 8, 11);
-    UNTIL(images_of(&owner) == 1);
+        commit(owner, &record, 1);
+    push(owner);
+    tell_image(owner, 8, 11);
+    UNTIL(images_of(owner) == 1);
     assert_int_equal(
-        segment_log_release_before(owner.log, mirror_floor(owner.mirror, SHARED_JOURNAL), &err), 0);
+        segment_log_release_before(owner->log, mirror_floor(owner->mirror, SHARED_JOURNAL), &err),
+        0);
     assert_int_equal(segment_walk_create(&journal, &walk, &why, &err), 0);
     assert_true(segment_walk_first(walk) > 1 && segment_walk_first(walk) <= 8);
     segment_walk_destroy(walk);
+}
+
+/* The store has let go of everything. */
+static void forget(struct owner *owner)
+{
     redis_process_kill(&redis);
-    commit(&owner, NULL, 0); /* else it is asked when a third of the lease is over */
-    UNTIL(state_of(&owner) == MIRROR_AWAY);
+    commit(owner, NULL, 0); /* else it is asked when a third of the lease is over */
+    UNTIL(state_of(owner) == MIRROR_AWAY);
     assert_true(redis_process_start(&redis, NULL, NULL));
-    UNTIL(state_of(&owner) == MIRROR_UP);
-    commit(&owner, NULL, 0);
+    UNTIL(state_of(owner) == MIRROR_UP);
+    commit(owner, NULL, 0);
+}
+
+/* The journal has let go of its beginning, and the store of everything. */
+static void S4_a_store_that_forgot_begins_with_an_image(void **state)
+{
+    (void)state;
+    struct owner owner;
+    struct shared_end at;
+
+    begin_behind_image(&owner, &calm);
+    forget(&owner);
     assert_true(mirror_settle(owner.mirror, SHARED_JOURNAL, owner.frames));
     assert_int_equal(atomic_load(&owner.changed[MIRROR_CHANGE_UNLISTED]),
                      1);  /* it is no snapshot */
@@ -260,6 +276,59 @@ static void S4_a_store_that_forgot_begins_with_an_image(void **state)
     assert_int_equal(end_there().number, 14);
     assert_int_equal(end_of(SHARED_INTAKE).number, 1);
     end(&owner);
+}
+
+/* Ends, when what others told before is not in doubt any more; as the next owner finds it. */
+static enum shared_former end_settled(struct owner *owner)
+{
+    struct shared_store *other = open_store("two", PATIENT_MS);
+    struct mirror_counters counters;
+    enum shared_former former;
+    struct error err;
+    uint64_t renewals;
+
+    mirror_settled(owner->mirror);
+    mirror_counters(owner->mirror, &counters);
+    renewals = counters.renewals;
+    UNTIL((mirror_counters(owner->mirror, &counters), counters.renewals > renewals + 1));
+    end(owner);
+    FINE(shared_store_take(other, 60000, SHARED_ANY_FENCE, &err));
+    former = shared_store_former(other);
+    FINE(shared_store_leave(other, true, &err));
+    shared_store_destroy(other);
+    return former;
+}
+
+/* What is there cannot be gone on from before the image is. So nobody is told that it is there, and
+ * an owner that ends meanwhile has not left all that it told. */
+static void S1_frames_without_the_image_that_they_rest_on_are_owed(void **state)
+{
+    (void)state;
+    const struct terms brisk = {1500, PATIENT_MS, 600000};
+    struct mirror_counters counters;
+    struct owner owner;
+    struct shared_end at;
+    char path[300], away[300];
+
+    snprintf(path, sizeof(path), "%s/image.8", blobs);
+    snprintf(away, sizeof(away), "%s/away", blobs);
+    for (int comes_back = 0; comes_back < 2; comes_back++) {
+        begin_behind_image(&owner, &brisk);
+        assert_int_equal(rename(path, away), 0);
+        forget(&owner);
+        UNTIL(end_there().number == 14 && end_of(SHARED_INTAKE).number == 1);
+        commit(&owner, NULL, 0);
+        UNTIL(end_there().number == 15); /* the thread is through with those before */
+        mirror_counters(owner.mirror, &counters);
+        assert_int_equal(counters.owed, 15 + 1);
+        if (comes_back == 1) {
+            assert_int_equal(rename(away, path), 0);
+            UNTIL((mirror_counters(owner.mirror, &counters), counters.owed == 0));
+            assert_image(8, &at);
+        }
+        assert_int_equal(end_settled(&owner),
+                         comes_back == 1 ? SHARED_FORMER_LEFT : SHARED_FORMER_OTHER);
+    }
 }
 
 static void S3_open_incidents_follow_the_journal(void **state)
@@ -383,6 +452,7 @@ int main(void)
         cmocka_unit_test(S3_an_image_stands_for_what_was_pushed_before_it),
         cmocka_unit_test(S4_a_store_that_forgot_begins_with_what_there_is),
         cmocka_unit_test(S4_a_store_that_forgot_begins_with_an_image),
+        cmocka_unit_test(S1_frames_without_the_image_that_they_rest_on_are_owed),
         cmocka_unit_test(S3_open_incidents_follow_the_journal),
         cmocka_unit_test(S3_rules_are_there_before_the_frame_that_names_them),
         cmocka_unit_test(S4_a_store_of_before_gets_everything_anew),
