@@ -530,8 +530,9 @@ static inline int world_stop(struct world *world)
     intake_log_stop(world->intake);
     world_end_snapshots(world, world->takes_last);
     durable_counters(world->durable, &journal);
-    /* A step may never end then. */
-    world->bench->is_over = world_verdict(world) != 0 || journal.is_waiting_for_disk;
+    /* A step may never end then; of a disk that is gone nobody may have heard yet. */
+    world->bench->is_over =
+        world_verdict(world) != 0 || journal.is_waiting_for_disk || atomic_load(&sim.crash_at) != 0;
     engine_stop(world->bench->engine);
     engine_counters(world->bench->engine, &counters);
     atomic_store(&world->late_by_seal, counters.late_by_seal);

@@ -156,11 +156,53 @@ static void O1_an_intent_that_is_durable_before_its_start_is_over_leaves(void **
     sim_disk_end();
 }
 
+static bool were_sent[SINKS];
+
+static void see_resumed(struct world *of)
+{
+    assert_int_equal(of->durable->resumed_count, SINKS);
+    for (size_t i = 0; i < SINKS; i++)
+        were_sent[i] = of->durable->resumed[i].may_exist;
+}
+
+/* A request went out whole, and what came of it nobody knows: the next life knows that. */
+static void D3_what_may_have_been_taken_is_known_behind_a_kill(void **state)
+{
+    static const struct fake_step steps[] = {{FAKE_HANG_UP, NULL}};
+    struct fake_sink sink;
+
+    (void)state;
+    sim_disk_begin(1);
+    world_create(&world);
+    fake_start(&sink, steps, 1);
+    start(0);
+    bench_put(world.bench->feed[0], 0, "r1", "down", "");
+    bench_settle(world.bench);
+    bench_pass(world.bench, 2000, 50);
+    world_sync(&world);
+    kill_it();
+    world.on_outbox = see_resumed;
+    start(sink.port);
+    assert_false(were_sent[0] || were_sent[1]);
+    wait_until_told(false);
+    kill_it();
+    start(sink.port);
+    assert_true(were_sent[0] && were_sent[1]);
+    world.on_outbox = NULL;
+    if (!world_recover(&world))
+        fail_msg("%s", world.why.text);
+    kill_it();
+    fake_stop(&sink);
+    world_destroy(&world);
+    sim_disk_end();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(O1_an_intent_that_is_durable_before_its_start_is_over_leaves),
         cmocka_unit_test(O1_tries_and_the_end_of_an_op_outlive_a_kill),
+        cmocka_unit_test(D3_what_may_have_been_taken_is_known_behind_a_kill),
     };
     log_configure(LOG_ERROR + 1, LOG_TEXT);
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -249,6 +249,39 @@ static void a_power_cut_leaves_all_behind_what_was_let_go_of(void **state)
     assert_true(trimmed > LIVES / 4);
 }
 
+/* Of small records few have a place of their own: that with which a segment begins has one. */
+static void a_log_of_small_records_knows_with_which_it_begins(void **state)
+{
+    static char body[100];
+    struct intake_log_counters counters;
+    struct intake_log *log;
+    uint64_t last = 0;
+    struct error err;
+
+    (void)state;
+    start(1);
+    log = begin();
+    for (int i = 0; i < 1500; i++) {
+        struct intake_post *post = intake_post_create();
+        intake_post_add(
+            post, &(struct intake_record){.kind = INTAKE_EVENTS, .body = {body, sizeof(body)}});
+        assert_int_equal(intake_log_post_wait(log, post, &err), 0);
+        last = post->first;
+        intake_post_destroy(post);
+    }
+    for (uint64_t to = last / 2; to <= last; to += last / 2) {
+        uint64_t next;
+        release(log, to, &next);
+        intake_log_counters(log, &counters);
+        assert_in_range(counters.first, 1, to);
+        assert_int_equal(intake_log_frame_of(log, counters.first - 1), 0);
+        read_disk();
+        assert_int_equal(held.first, counters.first);
+    }
+    intake_log_destroy(log);
+    sim_disk_end();
+}
+
 /* Which segments may go, by age and by size. */
 static void what_is_needed_or_young_stays(void **state)
 {
@@ -289,6 +322,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_log_goes_on_where_it_begins_later),
         cmocka_unit_test(a_power_cut_leaves_all_behind_what_was_let_go_of),
+        cmocka_unit_test(a_log_of_small_records_knows_with_which_it_begins),
         cmocka_unit_test(what_is_needed_or_young_stays),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

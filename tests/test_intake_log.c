@@ -458,9 +458,36 @@ static void what_waits_is_bounded_and_a_post_has_to_fit_a_segment(void **state)
     sim_disk_end();
 }
 
+/* Bytes of what was in memory before do not go to the disk, nor to the unit's store. */
+static void behind_a_record_are_zeros(void **state)
+{
+    enum { ROOM = 256, FRONT = 40 };
+    struct intake_post *post = intake_post_create();
+
+    (void)state;
+    vector_reserve(&post->bytes, ROOM);
+    memset(post->bytes.at, 0xff, ROOM);
+    for (uint32_t body = 0; body < 9; body++) {
+        const size_t from = post->bytes.count;
+        uint32_t bytes;
+        intake_post_add(post, &(struct intake_record){.kind = INTAKE_EVENTS,
+                                                      .what = {"", 0},
+                                                      .body = {"\1\1\1\1\1\1\1\1", body}});
+        memcpy(&bytes, post->bytes.at + from, sizeof(bytes));
+        assert_int_equal(bytes, post->bytes.count - from);
+        assert_int_equal(bytes, (FRONT + body + 7) / 8 * 8);
+        for (size_t at = FRONT; at < bytes; at++)
+            assert_int_equal(post->bytes.at[from + at], at < FRONT + body ? 1 : 0);
+        if (post->bytes.count > ROOM - 64)
+            post->bytes.count = 0;
+    }
+    intake_post_destroy(post);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(behind_a_record_are_zeros),
         cmocka_unit_test(C3_a_record_says_who_sent_what_from_where_and_when),
         cmocka_unit_test(a_frame_of_any_bytes_is_safe),
         cmocka_unit_test(C8_positions_follow_each_other),

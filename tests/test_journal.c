@@ -754,6 +754,55 @@ static void C5_nothing_goes_before_who_was_told_of_it_allows_it(void **state)
     sim_disk_end();
 }
 
+static _Atomic bool has_no_threads;
+
+int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*run)(void *),
+                          void *self);
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*run)(void *),
+                          void *self);
+
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*run)(void *),
+                          void *self)
+{
+    return atomic_load(&has_no_threads) ? EAGAIN : __real_pthread_create(thread, attr, run, self);
+}
+
+/* The least that is free: one that is not given back is another one. */
+static int next_descriptor(void)
+{
+    int fd = dup(STDOUT_FILENO);
+
+    assert_true(fd >= 0);
+    close(fd);
+    return fd;
+}
+
+static void all_is_given_back_at_the_end_and_without_a_thread(void **state)
+{
+    struct journal *journal = NULL;
+    struct segment_log *log;
+    struct error err = {""};
+    uint32_t number = 0;
+    int fd;
+
+    (void)state;
+    sim_disk_begin(31);
+    fd = next_descriptor();
+    log = open_log();
+    atomic_store(&has_no_threads, true);
+    assert_int_equal(journal_create(&config, log, &hooks, &journal, &err), -EAGAIN);
+    atomic_store(&has_no_threads, false);
+    assert_non_null(strstr(err.text, "the journal's thread cannot be started: "));
+    assert_int_equal(next_descriptor(), fd);
+    segment_log_destroy(log);
+    journal = begin();
+    one_step(journal, 10, &number, 1);
+    assert_int_not_equal(next_descriptor(), fd);
+    journal_destroy(journal);
+    assert_int_equal(next_descriptor(), fd);
+    sim_disk_end();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -773,6 +822,7 @@ int main(void)
         cmocka_unit_test(C9_after_a_failed_sync_nothing_is_committed),
         cmocka_unit_test(F6_a_full_disk_is_waited_for),
         cmocka_unit_test(C5_nothing_goes_before_who_was_told_of_it_allows_it),
+        cmocka_unit_test(all_is_given_back_at_the_end_and_without_a_thread),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

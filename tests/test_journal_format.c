@@ -386,10 +386,61 @@ static void a_number_beyond_its_bound_is_refused(void **unused)
     }
 }
 
+/* The last byte of a varint of five has room for more than 32 bits. */
+static void a_partition_beyond_its_bound_is_refused(void **unused)
+{
+    static const int32_t bounds[] = {INT32_MAX, INT32_MIN};
+
+    (void)unused;
+    for (size_t i = 0; i < sizeof(bounds) / sizeof(bounds[0]); i++) {
+        const struct journal_record record = {.kind = JOURNAL_PART,
+                                              .part = {.partition = bounds[i], .topic = "t"}};
+        struct journal_buffer buffer = {0};
+        struct journal_record got;
+        struct journal_cursor cursor;
+        struct error err = {""};
+        journal_put(&buffer, &record);
+        cursor =
+            (struct journal_cursor){buffer.bytes.at, buffer.bytes.at + buffer.bytes.count, true};
+        assert_int_equal(journal_get(&cursor, &got, &err), 1);
+        assert_int_equal(got.part.partition, bounds[i]);
+        char *last = buffer.bytes.at + buffer.bytes.count - 4; /* before length, "t" and its end */
+        assert_int_equal(*last, 0x0f);
+        *last = 0x1f;
+        cursor.at = buffer.bytes.at;
+        assert_int_equal(journal_get(&cursor, &got, &err), -EBADMSG);
+        assert_non_null(strstr(err.text, "a number is too large"));
+        journal_buffer_release(&buffer);
+    }
+}
+
+/* The zero byte behind it is another record's. */
+static void a_text_ends_inside_of_its_record(void **unused)
+{
+    const struct journal_record record = {.kind = JOURNAL_PART, .part = {.topic = "topic"}};
+    struct journal_buffer buffer = {0};
+    struct journal_record got;
+    struct journal_cursor cursor;
+    struct error err = {""};
+    uint32_t bytes;
+
+    (void)unused;
+    journal_put(&buffer, &record);
+    memcpy(&bytes, buffer.bytes.at + 1, sizeof(bytes));
+    bytes--;
+    memcpy(buffer.bytes.at + 1, &bytes, sizeof(bytes));
+    cursor = (struct journal_cursor){buffer.bytes.at, buffer.bytes.at + buffer.bytes.count, true};
+    assert_int_equal(journal_get(&cursor, &got, &err), -EBADMSG);
+    assert_non_null(strstr(err.text, "a text is cut off"));
+    journal_buffer_release(&buffer);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_number_beyond_its_bound_is_refused),
+        cmocka_unit_test(a_partition_beyond_its_bound_is_refused),
+        cmocka_unit_test(a_text_ends_inside_of_its_record),
         cmocka_unit_test(every_record_comes_back_as_it_was),
         cmocka_unit_test(no_bytes_are_read_as_more_than_they_hold),
         cmocka_unit_test(a_group_has_one_head),
