@@ -87,7 +87,10 @@ static int find(const char *command, const struct act_options *options, const ch
     } else {
         fprintf(stderr, "tocsin %s: %s: %s", command, digits,
                 status == 200 ? "what answers is no tocsin\n" : body);
-        code = status == 404 || status == 409 ? EXIT_CHANGED : EXIT_UNAVAILABLE;
+        /* 400: the digits are those of several. */
+        code = status == 400                    ? EXIT_USAGE
+               : status == 404 || status == 409 ? EXIT_CHANGED
+                                                : EXIT_UNAVAILABLE;
     }
     json_decref(root);
     free(body);

@@ -24,7 +24,7 @@ static void stop(struct kafka_feed *feed, const char *what)
 
     error_set(&why,
               "%s/%" PRId32
-              ": %s; the partition is stopped until tocsin is started with accept_gap",
+              ": %s; the partition is stopped until tocsin is started with input.accept_gap: true",
               feed->topic, feed->feed.partition, what);
     kafka_say(source, 3, "%s", why.text);
     kafka_feed_set_phase(feed, KAFKA_STOPPED);
@@ -69,7 +69,7 @@ bool kafka_check_range(struct kafka_feed *feed, int64_t first, int64_t latest)
         stop(feed, what);
         return false;
     }
-    kafka_say(source, 4, "%s/%" PRId32 ": %s; going on at %" PRId64 " as accept_gap says",
+    kafka_say(source, 4, "%s/%" PRId32 ": %s; going on at %" PRId64 " as input.accept_gap says",
               feed->topic, feed->feed.partition, what, first);
     next_set(feed, first);
     feed->epoch = -1;
@@ -120,8 +120,8 @@ static bool hole_resolve(struct kafka_feed *feed)
     }
     kafka_count(source, &source->counters.skipped, (uint64_t)missing);
     kafka_say_rarely(source, LINE_SKIP, 4,
-                     "%s/%" PRId32 ": %s; going on at %" PRId64 " as accept_gap says", feed->topic,
-                     feed->feed.partition, what, feed->came);
+                     "%s/%" PRId32 ": %s; going on at %" PRId64 " as input.accept_gap says",
+                     feed->topic, feed->feed.partition, what, feed->came);
     next_set(feed, feed->came);
     return true;
 }
@@ -139,7 +139,7 @@ static bool epoch_resolve(struct kafka_feed *feed)
         stop(feed, what);
         return false;
     }
-    kafka_say(source, 4, "%s/%" PRId32 ": %s; going on as accept_gap says", feed->topic,
+    kafka_say(source, 4, "%s/%" PRId32 ": %s; going on as input.accept_gap says", feed->topic,
               feed->feed.partition, what);
     feed->epoch = -1;
     return true;

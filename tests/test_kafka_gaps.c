@@ -160,7 +160,7 @@ static void L1_a_hole_is_fetched_again_once_and_then_stops_the_partition(void **
     assert_true(has_line(reader.lines,
                          "3 hole/0: offsets 4 to 6 (3) never came, and the topic is not "
                          "declared gaps_expected; the partition is stopped until tocsin is "
-                         "started with accept_gap"));
+                         "started with input.accept_gap: true"));
     kafka_source_counters(reader.source, &counters);
     assert_int_equal(counters.holes, 1);
     assert_int_equal(counters.skipped, 0);
@@ -180,7 +180,7 @@ static void L1_a_hole_is_fetched_again_once_and_then_stops_the_partition(void **
     next = 7;
     WAIT_FOR(take_up_to(feed, &next, 10));
     WAIT_FOR(is_proven_after(feed, &next, 0));
-    assert_true(has_line(reader.lines, "going on at 7 as accept_gap says"));
+    assert_true(has_line(reader.lines, "going on at 7 as input.accept_gap says"));
     kafka_source_counters(reader.source, &counters);
     assert_int_equal(counters.skipped, 3);
     assert_int_equal(feed->ops->state(feed), FEED_LIVE);

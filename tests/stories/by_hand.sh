@@ -119,10 +119,16 @@ wait_for "it has recovered" file_has run.log 'event=recovered .*differences=0'
 wait_for "it is ready" answers /readyz 200
 cmp incidents.log before.log || fail "the recovery added lines"
 says 0 "^$again is closed\$" close "$again"
+# Digits that are those of several: of seventeen ids two begin with the same one.
+for number in {1..17}; do event alpha "p$number" problem; done >many.json
+says 0 '' push --wait many.json
+digit=$(sed -nE 's/.*"change":"opened".*"incident":"([0-9a-f]).*host=p.*/\1/p' incidents.log | sort | uniq -d | head -n 1)
+wait_for "both are in the history" answers "/incidents/$digit" 400
+says 64 "^tocsin ack: $digit: several incidents begin with $digit: give more digits\$" ack "$digit"
 kill -TERM "$daemon"
 wait_end "$daemon"
 [[ $code == 0 ]] || fail "exit code $code"
-sort hook.log | uniq -c | awk '{print $1, $2, $4}' >told_counts
+grep -v host=p hook.log | sort | uniq -c | awk '{print $1, $2, $4}' >told_counts
 cmp told_counts - <<'TEXT' || fail "told: $(cat hook.log)"
 1 ack host=h1
 1 ack host=h2

@@ -20,7 +20,7 @@ TEXT
     run_daemon "$1"
 }
 
-why="$topic/0: offsets 1 to 1 \(1\) never came, and the topic is not declared gaps_expected; the partition is stopped until tocsin is started with accept_gap"
+why="$topic/0: offsets 1 to 1 \(1\) never came, and the topic is not declared gaps_expected; the partition is stopped until tocsin is started with input.accept_gap: true"
 read_with stops '' ''
 wait_for "it is not ready" answers /readyz 503
 wait_for "the partition is stopped" sum_is tocsin_kafka_partitions_stopped 1
