@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/text.h"
+#include "correlate/away.h"
 #include "correlate/derived.h"
 #include "correlate/in_place.h"
 #include "correlate/quota.h"
@@ -82,13 +83,14 @@ void quota_cut_note(struct part *part)
 /* --- words ------------------------------------------------------------------------------------ */
 
 static void message_make(struct text_buffer *to, const struct quota_bucket *bucket,
-                         struct quota_tenant limit, const char *place)
+                         struct quota_tenant limit, const char *place, bool is_pushed)
 {
     text_put_string(to, "tenant ");
     text_put_string(to, bucket->name);
     if (!bucket->is_cut) {
-        text_put_string(to, " is within its quota again on ");
-        text_put_string(to, place);
+        text_put_string(to, is_pushed ? " is within its quota again with what is pushed over HTTP"
+                                      : " is within its quota again on ");
+        text_put_string(to, is_pushed ? "" : place);
         text_put_string(to, ": ");
         text_put_number(to, (int64_t)bucket->refused);
         text_put_string(to, bucket->refused == 1 ? " event was refused" : " events were refused");
@@ -98,8 +100,8 @@ static void message_make(struct text_buffer *to, const struct quota_bucket *buck
     text_put_number(to, limit.events);
     text_put_string(to, " events/s (burst ");
     text_put_number(to, limit.burst);
-    text_put_string(to, ") on ");
-    text_put_string(to, place);
+    text_put_string(to, is_pushed ? ") of what is pushed over HTTP" : ") on ");
+    text_put_string(to, is_pushed ? "" : place);
     text_put_string(to, ": what is beyond it is refused, but for clears");
 }
 
@@ -116,11 +118,14 @@ static void alert_put(struct worker *worker, struct part *part, const struct in_
                                 .has_value = true,
                                 .value = (double)bucket->refused};
 
+    /* What is pushed has no partition for a person; its key stays as it was. */
     snprintf(of, sizeof(of), "%s/%" PRId32, part->name, part->number);
     snprintf(key, sizeof(key), CHECK "|%s|%s", of, bucket->name);
+    if (away_is_intake(part))
+        snprintf(of, sizeof(of), "%s", part->name);
     label.value = text_of(of);
     text_begin(&message);
-    message_make(&message, bucket, quota_limit(part->quota, bucket), of);
+    message_make(&message, bucket, quota_limit(part->quota, bucket), of, away_is_intake(part));
     derived_draft_fill(&draft, bucket->name, CHECK, message.at);
     draft.field[FIELD_DEDUP_KEY] = text_of(key);
     in_place_put(worker, part, place, &draft);

@@ -213,6 +213,12 @@ static void on_mark(void *self, const struct mark *mark)
         mark_log_add(service->marks, mark, topic, partition);
 }
 
+/* What is pushed has none. */
+static struct log_field log_partition(int32_t partition)
+{
+    return partition < 0 ? log_text("partition", "-") : log_number("partition", partition);
+}
+
 static void on_rejected(void *self, const char *topic, int32_t partition,
                         const struct record *record, enum reject_reason reason, uint32_t at,
                         const char *why)
@@ -223,7 +229,7 @@ static void on_rejected(void *self, const char *topic, int32_t partition,
         return;
     log_event(LOG_WARNING, "record_rejected", log_text("topic", topic),
               log_text("reason", reject_reason_name(reason)), log_text("why", why),
-              log_number("partition", partition), log_number("offset", record->offset),
+              log_partition(partition), log_number("offset", record->offset),
               log_number("byte", at));
     if (service->quarantine != NULL)
         quarantine_add(service->quarantine, topic, partition, record, reason, at, why);
@@ -234,13 +240,13 @@ static void on_quota(void *self, const struct engine_quota_word *word)
     (void)self;
     if (word->is_cut)
         log_event(LOG_WARNING, "tenant_over_quota", log_text("tenant", word->tenant),
-                  log_text("topic", word->topic), log_number("partition", word->partition),
+                  log_text("topic", word->topic), log_partition(word->partition),
                   log_number("offset", word->offset), log_number("events_per_second", word->events),
                   log_number("burst", word->burst),
                   log_text("next", "what is over it is rejected and counted, but for clears"));
     else
         log_event(LOG_INFO, "tenant_within_quota", log_text("tenant", word->tenant),
-                  log_text("topic", word->topic), log_number("partition", word->partition),
+                  log_text("topic", word->topic), log_partition(word->partition),
                   log_number("offset", word->offset),
                   log_number("rejected", (int64_t)word->refused));
 }
@@ -251,7 +257,7 @@ static void on_shed(void *self, const struct engine_shed_word *word)
     (void)self;
 
     log_event(sheds ? LOG_WARNING : LOG_INFO, sheds ? "shedding_begins" : "shedding_ends",
-              log_text("topic", word->topic), log_number("partition", word->partition),
+              log_text("topic", word->topic), log_partition(word->partition),
               log_number("offset", word->offset), log_number("behind_ms", word->behind_ms),
               log_number("waiting", word->waiting), log_number("shed", (int64_t)word->count),
               log_text("below", sheds ? severity_name(word->below) : "-"),

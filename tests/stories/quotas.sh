@@ -94,3 +94,16 @@ python3 -c 'import json; got = json.load(open("ledger")); assert got["events"]["
 "$TOCSIN" whynot --config tocsin.yaml --from earliest events/0/0/39 >why.log 2>&1 || true
 file_has why.log 'event 39 of the record was rejected \(quota\)' || fail "whynot does not know: $(cat why.log)"
 "$TOCSIN" fsck data >fsck.log || fail "fsck: $(cat fsck.log)"
+
+# What is pushed has no partition for a person.
+start_daemon
+recovers
+wait_for "it is ready" answers /readyz 200
+many web 40 | push /events
+kept '"records":'
+wait_for "it is told as what is pushed" file_has incidents.log \
+    '"title":"tenant web sends more than its quota of 1 events/s \(burst 5\) of what is pushed over HTTP: what is beyond'
+file_has run.log 'event=tenant_over_quota tenant=web topic=@intake partition=- offset=' || fail "the log says otherwise"
+kill -TERM "$daemon"
+wait_end "$daemon"
+[[ $code == 0 ]] || fail "exit code $code"
