@@ -15,6 +15,7 @@
 #include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 #include "base/standard_files.h"
@@ -169,6 +170,18 @@ static int real_sync_dir(void *self, const char *path)
     return rc;
 }
 
+static int64_t real_free_bytes(void *self, const char *path)
+{
+    struct statvfs at;
+
+    (void)self;
+    if (statvfs(path, &at) != 0)
+        return -errno;
+    if (at.f_bavail > INT64_MAX / at.f_frsize)
+        return INT64_MAX;
+    return (int64_t)(at.f_bavail * at.f_frsize);
+}
+
 static int real_lock(void *self, int fd)
 {
     (void)self;
@@ -241,6 +254,7 @@ static const struct host real_host = {
     .unlink = real_unlink,
     .mkdir = real_mkdir,
     .sync_dir = real_sync_dir,
+    .free_bytes = real_free_bytes,
     .lock = real_lock,
     .list = real_list,
     .waker_create = real_waker_create,

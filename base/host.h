@@ -43,6 +43,9 @@ struct host {
     int (*unlink)(void *self, const char *path);
     int (*mkdir)(void *self, const char *path, unsigned mode);
     int (*sync_dir)(void *self, const char *path); /* makes its names durable */
+    /* What may still be written to the file system of this folder, by whoever is not its superuser.
+     */
+    int64_t (*free_bytes)(void *self, const char *path);
     int (*lock)(void *self, int fd); /* for this process alone, until closed; -EAGAIN: taken */
     /* Calls `take` for every entry of a folder but . and .., in any order; -ENOTDIR for a file. */
     int (*list)(void *self, const char *path, void (*take)(void *user, const char *name),

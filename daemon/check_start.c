@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "daemon/command.h"
+#include "daemon/data_room.h"
 #include "daemon/past_check.h"
 #include "daemon/past_rules.h"
 
@@ -74,6 +75,8 @@ int check_start(struct config *config, const struct rule_set *rules, const struc
     code = past_check_dir(config->data.dir, config->shared.address[0] != '\0',
                           rules != NULL ? rule_set_hash(rules) : (struct id128){0, 0}, &engine,
                           &changes, &before, &terms, err);
+    if (code == EXIT_OK)
+        code = data_room_check(config, err);
     if (code != EXIT_OK) {
         error_prefix(err, "data.dir: ");
     } else {

@@ -90,12 +90,10 @@ static void on_record(void *self, const struct intake_record *record)
     intake_keep_read(intake->keep, record);
 }
 
-/* Of new segments: some are to fit the bound, and each push a segment. */
-static uint32_t segment_bytes(const struct intake_options *options)
+uint32_t intake_segment_bytes(uint64_t bytes_max, uint64_t body_max)
 {
-    uint64_t most = options->keep.bytes_max > 0 ? options->keep.bytes_max / SEGMENTS_LEAST
-                                                : INTAKE_SEGMENT_BYTES;
-    uint64_t least = BODIES_PER_SEGMENT * options->body_max;
+    uint64_t most = bytes_max > 0 ? bytes_max / SEGMENTS_LEAST : INTAKE_SEGMENT_BYTES;
+    uint64_t least = BODIES_PER_SEGMENT * body_max;
 
     most = most > least ? most : least;
     if (most > INTAKE_SEGMENT_BYTES)
@@ -127,10 +125,11 @@ int intake_open(const struct intake_options *options, struct intake **out, struc
     atomic_init(&intake->stepped_ms, INT64_MIN);
     atomic_init(&intake->committed_ms, INT64_MIN);
     data_dir_folder(options->dir, "intake", intake->folder);
-    intake->segments = (struct segment_config){.folder = intake->folder,
-                                               .kind = "intake",
-                                               .directory = options->dir->id,
-                                               .segment_bytes = segment_bytes(options)};
+    intake->segments = (struct segment_config){
+        .folder = intake->folder,
+        .kind = "intake",
+        .directory = options->dir->id,
+        .segment_bytes = intake_segment_bytes(options->keep.bytes_max, options->body_max)};
     config.segments = intake->segments;
     if (intake_log_look(&config, on_record, intake, &intake->log, &why, err) != 0) {
         intake_close(intake);

@@ -38,6 +38,10 @@ struct intake_options {
     struct unit *unit;          /* that the directory is of; NULL: nobody goes on with it */
 };
 
+/* Of new segments: some are to fit the bound (0: there is none), and eight of the largest requests
+ * fit a segment, for what is pushed takes more room there, record by record. */
+uint32_t intake_segment_bytes(uint64_t bytes_max, uint64_t body_max);
+
 /* Reads the log, and changes nothing. EXIT_OK, or an exit code with a sentence.
  * Owner: the caller, until intake_close(). Thread: setup, as all down to intake_start(). */
 int intake_open(const struct intake_options *options, struct intake **out, struct error *err);

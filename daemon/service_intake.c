@@ -12,6 +12,7 @@
 #include <string.h>
 #include "base/host.h"
 #include "daemon/command.h"
+#include "daemon/data_room.h"
 #include "daemon/dead_ops.h"
 #include "daemon/json_print.h"
 #include "daemon/log.h"
@@ -99,9 +100,11 @@ int service_authorize(const struct service *service, const struct admin_pick *pi
 
 int service_lock(struct service *service, struct error *err)
 {
-    return service->config->data.dir[0] == '\0'
-               ? EXIT_OK
-               : durable_lock(service->config->data.dir, &service->dir, err);
+    int code = data_room_check(service->config, err);
+
+    if (code != EXIT_OK || service->config->data.dir[0] == '\0')
+        return code;
+    return durable_lock(service->config->data.dir, &service->dir, err);
 }
 
 int service_open_intake(struct service *service, struct error *err)

@@ -26,7 +26,7 @@ find "${existing[@]}" \( -name '*.c' -o -name '*.h' \) | LC_ALL=C sort | xargs -
         kind("file", "open openat creat fopen freopen fdopen tmpfile mkstemp mkdtemp mkostemp " \
             "read pread readv write pwrite writev fsync fdatasync ftruncate truncate fallocate " \
             "posix_fallocate rename renameat unlink unlinkat remove mkdir rmdir link symlink stat " \
-            "fstat lstat fstatat access opendir readdir scandir glob realpath flock lockf sendfile " \
+            "fstat lstat fstatat statvfs fstatvfs statfs access opendir readdir scandir glob realpath flock lockf sendfile " \
             "json_load_file json_dump_file fy_document_build_from_file fy_parser_set_input_file")
         kind("socket", "socket socketpair connect bind listen accept accept4 send sendto sendmsg " \
             "recv recvfrom recvmsg getaddrinfo gethostbyname")

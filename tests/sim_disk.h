@@ -624,6 +624,13 @@ static inline int sim_mkdir(void *self, const char *path, unsigned mode)
     return rc;
 }
 
+static inline int64_t sim_free_bytes(void *self, const char *path)
+{
+    (void)self;
+    (void)path;
+    return -ENOSYS; /* nobody can tell */
+}
+
 static inline int sim_sync_dir(void *self, const char *path)
 {
     int rc;
@@ -695,6 +702,7 @@ static inline void sim_disk_begin(uint64_t seed)
     table.unlink = sim_unlink;
     table.mkdir = sim_mkdir;
     table.sync_dir = sim_sync_dir;
+    table.free_bytes = sim_free_bytes;
     table.lock = sim_lock;
     table.list = sim_list;
     host_set(&table);

@@ -485,6 +485,13 @@ static int sim_mkdir(void *self, const char *path, unsigned mode)
     return 0;
 }
 
+static int64_t sim_free_bytes(void *self, const char *path)
+{
+    (void)self;
+    (void)path;
+    return -ENOSYS; /* nobody can tell */
+}
+
 static int sim_sync_dir(void *self, const char *path)
 {
     struct step step = step_begin("sync_dir", path);
@@ -553,6 +560,7 @@ void disk_fill_host(struct host *host)
     host->unlink = sim_unlink;
     host->mkdir = sim_mkdir;
     host->sync_dir = sim_sync_dir;
+    host->free_bytes = sim_free_bytes;
     host->lock = sim_lock;
     host->list = sim_list;
 }

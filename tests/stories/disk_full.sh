@@ -39,6 +39,17 @@ with open("pushed", "w") as to:  # they open nothing
     for i in range(15):
         to.write(json.dumps({**event, "resource": "p", "check": "beta"}) + "\n")
 PYTHON
+# A directory that is new finds no room for its first segments: it is said beforehand, and nothing is made.
+mount -o remount,size=60m disk
+small="disk/data: a new data directory needs 72 MiB for its first segments, and its disk has 60 MiB left"
+code=0
+timeout 100 "$TOCSIN" run --config tocsin.yaml 2>small.log || code=$?
+[[ $code == 74 ]] && file_has small.log "$small" || fail "a small disk: $code $(cat small.log)"
+code=0
+"$TOCSIN" check --config tocsin.yaml >small.log 2>&1 || code=$?
+[[ $code == 74 ]] && file_has small.log "data.dir: $small" || fail "check of a small disk: $code $(cat small.log)"
+[[ ! -e disk/data ]] || fail "something was made: $(ls disk/data)"
+mount -o remount,size=90m disk
 push() { # the code goes to `status`
     curl -s -o answer -w '%{http_code}' --data-binary @pushed "http://127.0.0.1:$admin/events" >status
 }
