@@ -414,7 +414,7 @@ static void tell(struct run *run, const struct life_plan *lives, unsigned count,
     world->acts = (struct world_acts){0};
     world->switches = 0;
     world->redis = run->scenario->redis;
-    world->folds.count = 0;
+    world->folds.count = world->refused.count = 0;
     if (run->scenario->is_pair)
         live_pair(run, wire, &dice);
     for (unsigned i = 0; i < count && !run->scenario->is_pair && !run->is_failed; i++)
@@ -461,6 +461,10 @@ static void check_ticket(struct run *run, const struct told_incident *incident, 
         return; /* another machine may have made it, and forgotten (S4) */
     /* Over there only one is open at a time (D3, class A): what was not mirrored comes again. */
     if (scenario->is_shared && sink == SINK_PAGER && found.made > wanted)
+        wanted = found.made;
+    /* The same, where an opening of which nobody knew whether it had come was refused, and sent
+     * again by hand while nobody knew whether its resolve had. */
+    if (incident->sink[sink].was_refused && sink == SINK_PAGER && found.made > wanted)
         wanted = found.made;
     /* An owner was asleep between its look-up and its ticket (D3, class C), or the store gave the
      * unit to another within its lease, which it had forgotten: found, and closed. */

@@ -101,15 +101,13 @@ int __wrap_segment_log_open(const struct segment_config *config, const struct se
     return __real_segment_log_open(&small, end, out, err);
 }
 
-static void note_fold(const char *id)
+static void note_op(struct world_folds *folds, const char *id)
 {
-    struct world_folds *folds = &world->folds;
-
     if (folds->count < WORLD_FOLDS_MAX)
         folds->op[folds->count++] = hash64(id, strlen(id), 0);
 }
 
-/* For the trace, and for what nobody has to be told. */
+/* For the trace, for what nobody has to be told, and for what was refused for good. */
 uint64_t __real_journal_op_state(struct journal *journal, const struct journal_op_state *state);
 uint64_t __wrap_journal_op_state(struct journal *journal, const struct journal_op_state *state);
 uint64_t __wrap_journal_op_state(struct journal *journal, const struct journal_op_state *state)
@@ -119,7 +117,9 @@ uint64_t __wrap_journal_op_state(struct journal *journal, const struct journal_o
     id128_format(state->op, id);
     world_note("outbox", "op %s: fate %d %s %s", id, state->fate, state->reference, state->reason);
     if (world->report.is_catching_up && state->fate == JOURNAL_FATE_TAKEN_IN)
-        note_fold(id);
+        note_op(&world->folds, id);
+    if (state->fate == JOURNAL_FATE_DEAD)
+        note_op(&world->refused, id);
     return __real_journal_op_state(journal, state);
 }
 

@@ -84,10 +84,10 @@ static const char *value_of(const char *line, const char *name, char to[VALUE_BY
     return to;
 }
 
-static bool is_folded(uint64_t op)
+static bool is_among(const struct world_folds *ops, uint64_t op)
 {
-    for (uint32_t i = 0; i < world->folds.count; i++)
-        if (world->folds.op[i] == op)
+    for (uint32_t i = 0; i < ops->count; i++)
+        if (ops->op[i] == op)
             return true;
     return false;
 }
@@ -106,8 +106,10 @@ static void take_op(struct told *told, const char *line, const char *kind)
     while (op->sink < SCENARIO_SINKS && strcmp(sink_names[op->sink], sink) != 0)
         op->sink++;
     assert(op->sink < SCENARIO_SINKS);
-    op->may_be_folded = is_folded(op->hash);
+    op->may_be_folded = is_among(&world->folds, op->hash);
     incident->sink[op->sink].may_be_folded |= op->may_be_folded && strcmp(kind, "open") == 0;
+    incident->sink[op->sink].was_refused |=
+        strcmp(kind, "open") == 0 && is_among(&world->refused, op->hash);
     incident->sink[op->sink].is_opened |= strcmp(kind, "open") == 0;
     incident->sink[op->sink].is_resolved |= strcmp(kind, "resolve") == 0;
 }

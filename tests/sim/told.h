@@ -18,6 +18,7 @@ struct told_incident {
     struct {
         bool is_opened, is_resolved;
         bool may_be_folded; /* nobody has to be told (struct world_folds) */
+        bool was_refused;   /* its opening, for good */
     } sink[SCENARIO_SINKS];
 };
 

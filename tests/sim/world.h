@@ -252,7 +252,7 @@ struct world {
     struct world_acts acts;
     unsigned switches; /* of rules, by hand */
     struct world_redis redis;
-    struct world_folds folds;
+    struct world_folds folds, refused; /* refused: for good, until it is sent again by hand */
     uint32_t text_bytes;
     char text[WORLD_TEXT_BYTES];
 
