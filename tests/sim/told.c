@@ -133,6 +133,8 @@ static void take_change(struct told *told, const char *line, struct told_inciden
     char value[VALUE_BYTES];
 
     incident->is_open = strcmp(change, "closed") != 0;
+    incident->may_be_unwatched =
+        incident->is_open && strcmp(value_of(line, "cause", value), "evicted") == 0;
     value_of(line, "key", value);
     if (strncmp(value, PUSHED, strlen(PUSHED)) == 0)
         snprintf(incident->pushed, sizeof(incident->pushed), "%.15s", value + strlen(PUSHED));

@@ -14,7 +14,8 @@ struct told_incident {
     uint64_t hash; /* of the id */
     char id[40];
     bool is_open;
-    char pushed[16]; /* the host that was pushed; "": of the records */
+    bool may_be_unwatched; /* open, and by its last change a bound may have let go of its key */
+    char pushed[16];       /* the host that was pushed; "": of the records */
     struct {
         bool is_opened, is_resolved;
         bool may_be_folded; /* nobody has to be told (struct world_folds) */
