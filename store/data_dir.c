@@ -94,8 +94,10 @@ static int format_read(const char *path, const char *text, struct id128 *id,
     if (sscanf(text, "tocsin data directory\nversion %*u\nid %16" SCNx64 "%16" SCNx64 "\n", &id->hi,
                &id->lo) == 2) {
         format_print(*id, again);
-        if (strcmp(again, text) == 0)
+        if (strcmp(again, text) == 0) {
+            *why = DATA_DIR_WORLD; /* as before: what fails from here on is the disk */
             return 0;
+        }
     }
     error_set(err,
               "%s: the file is damaged; put back the one of a copy, for without its id nothing "

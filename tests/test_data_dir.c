@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <ftw.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -330,6 +332,65 @@ static int note_sync_dir(void *self, const char *folder)
 }
 
 /* The folder in which its name is; that it is durable shows under a power cut. */
+/* Calls that go well before all others that change or lock something fail. */
+static const struct host *good;
+static int calls_left;
+
+static int failing_open(void *self, const char *name, int flags, unsigned mode)
+{
+    if ((flags & O_CREAT) != 0 && calls_left-- <= 0)
+        return -ENOSPC;
+    return good->open(self, name, flags, mode);
+}
+
+static int failing_mkdir(void *self, const char *name, unsigned mode)
+{
+    return calls_left-- > 0 ? good->mkdir(self, name, mode) : -ENOSPC;
+}
+
+static int failing_sync_dir(void *self, const char *name)
+{
+    return calls_left-- > 0 ? good->sync_dir(self, name) : -EIO;
+}
+
+static int failing_lock(void *self, int fd)
+{
+    return calls_left-- > 0 ? good->lock(self, fd) : -EIO;
+}
+
+/* C9: whatever fails of one that is as it was left, the disk did, and it is not damaged. */
+static void C9_a_disk_that_fails_under_a_start_is_told_from_damage(void **state)
+{
+    struct host failing;
+    struct data_dir dir;
+    enum data_dir_refusal why;
+    struct error err;
+    int rc = -1, failed = 0;
+
+    (void)state;
+    new_path();
+    assert_int_equal(data_dir_open(&dir, path, DATA_DIR_RUN, &why, &err), 0);
+    data_dir_close(&dir);
+    good = host();
+    failing = *good;
+    failing.open = failing_open;
+    failing.mkdir = failing_mkdir;
+    failing.sync_dir = failing_sync_dir;
+    failing.lock = failing_lock;
+    for (int calls = 0; rc != 0; calls++) {
+        calls_left = calls;
+        host_set(&failing);
+        rc = data_dir_open(&dir, path, DATA_DIR_RUN, &why, &err);
+        host_set(NULL);
+        failed += rc != 0;
+        if (rc != 0 && why != DATA_DIR_WORLD)
+            fail_msg("after %d calls: %d: %s", calls, (int)why, err.text);
+        data_dir_close(&dir);
+    }
+    assert_true(failed >= 7); /* its own name, LOCK and its lock, four folders and their sync */
+    assert_int_equal(why, DATA_DIR_FINE);
+}
+
 static void the_name_of_a_new_directory_is_synced(void **state)
 {
     static const char *const rows[][2] = {{"data", "."},   {"./data", "."},
@@ -372,6 +433,7 @@ int main(void)
         cmocka_unit_test(D1_a_directory_that_lost_its_format_is_not_foreign),
         cmocka_unit_test(to_look_makes_nothing),
         cmocka_unit_test(a_power_cut_leaves_it_whole_or_not_begun),
+        cmocka_unit_test(C9_a_disk_that_fails_under_a_start_is_told_from_damage),
         cmocka_unit_test(the_name_of_a_new_directory_is_synced),
     };
 
