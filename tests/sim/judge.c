@@ -327,10 +327,14 @@ static bool is_hindered(const struct scenario *scenario, const struct life_plan 
 
     for (int i = 0; i < WORLD_REDIS_AWAYS; i++)
         is_hindered |= redis->away[i].to_ns > 0;
-    for (int i = 0; i < WORLD_APARTS; i++)
-        is_hindered |= scenario->apart[i].machine == world->machine &&
-                       scenario->apart[i].from_ns < to_ns &&
-                       scenario->apart[i].to_ns + 3 * SECOND_NS > from_ns;
+    for (int i = 0; i < WORLD_APARTS; i++) {
+        const struct world_apart *apart = &scenario->apart[i];
+        uint64_t behind_ns = 3 * SECOND_NS;
+        if (apart->what == APART_REDIS) /* who stands by looks at the owner for a lease anew */
+            behind_ns += scenario->lease_ms * MILLI_NS;
+        is_hindered |= apart->machine == world->machine && apart->from_ns < to_ns &&
+                       apart->to_ns + behind_ns > from_ns;
+    }
     return is_hindered;
 }
 
