@@ -745,11 +745,46 @@ static void end(struct join *join)
         segment_walk_destroy(join->walk[which]);
 }
 
+/* Whether the store has what it had when it was asked first; only its owner changes it. */
+static bool is_as_it_was(struct join *join)
+{
+    const struct unit_ends *theirs = &join->out->theirs;
+    struct shared_image image = {.frame = 0};
+    struct unit_ends again = {.of = {{0, 0}}};
+    bool is_forgotten, is_same, has_image;
+
+    if (ask_ends(join, &again, &is_forgotten) != SHARED_FINE)
+        return false;
+    has_image = shared_image_find(join->store, &image, join->err) == SHARED_FINE;
+    is_same = !join->has_image || (has_image && strcmp(image.name, join->image.name) == 0);
+    shared_image_release(&image);
+    for (enum shared_log which = 0; which < SHARED_LOGS; which++)
+        is_same &= again.of[which].number == theirs->of[which].number &&
+                   again.of[which].chain == theirs->of[which].chain;
+    return is_same;
+}
+
+/* A store that came back older, or empty, while it was read lacks what it had said that it has:
+ * that is no damage, and for another try. */
+static enum shared_verdict judge_lack(struct join *join, enum shared_verdict verdict)
+{
+    const struct error why = *join->err;
+    bool may_lack =
+        verdict == SHARED_LOST || (verdict == SHARED_DAMAGED && !join->out->is_disk_failed);
+
+    if (!may_lack || join->config->lease_ms == 0 || join->lease != SHARED_FINE)
+        return verdict;
+    if (!is_as_it_was(join))
+        verdict = SHARED_AWAY;
+    *join->err = why;
+    return verdict;
+}
+
 enum shared_verdict unit_join(struct shared_store *store, const struct unit_join_config *config,
                               struct unit_joined *out, struct error *err)
 {
     struct join join = begin(store, config, out, err);
-    enum shared_verdict verdict = bring_together(&join);
+    enum shared_verdict verdict = judge_lack(&join, bring_together(&join));
 
     end(&join);
     return verdict;

@@ -69,10 +69,11 @@ struct unit_join_config {
  * it begins with the first frame. Errors: a negative errno with a sentence. */
 int unit_log_base(const struct segment_config *log, struct shared_end *out, struct error *err);
 
-/* SHARED_AWAY also when it had to stop. Who stands by calls it now and then, without a lease, so
- * that little is left to fetch when the unit becomes its own: nobody else writes the directory, and
- * what the store has is the same for everyone. SHARED_FINE, or a sentence; SHARED_DAMAGED also for
- * what is wrong with the directory. */
+/* SHARED_AWAY also when it had to stop, and where the store came back older under who owns it. Who
+ * stands by calls it now and then, without a lease, so that little is left to fetch when the unit
+ * becomes its own: nobody else writes the directory, and what the store has is the same for
+ * everyone. SHARED_FINE, or a sentence; SHARED_DAMAGED also for what is wrong with the directory.
+ */
 enum shared_verdict unit_join(struct shared_store *store, const struct unit_join_config *config,
                               struct unit_joined *out, struct error *err);
 

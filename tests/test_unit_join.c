@@ -779,6 +779,79 @@ static void S3_a_disk_that_fails_under_a_join_is_told_from_damage(void **state)
     no_snapshots();
 }
 
+/* A store that comes back behind so many questions as it was when there was nothing yet. */
+struct older_link {
+    struct shared_link link, *inner, *other; /* first */
+    int asks_left;
+};
+
+static int older_ask(struct shared_link *self, const struct text *word, size_t count,
+                     const struct shared_reply **reply, struct error *err)
+{
+    static const char *const keys[] = {"end", "journal", "open", "intake-end", "intake", "image"};
+    enum { KEYS = sizeof(keys) / sizeof(keys[0]) };
+    struct older_link *older = (struct older_link *)self;
+    struct text gone[1 + KEYS] = {text_of("DEL")};
+    char name[KEYS][64];
+    const struct shared_reply *ignored;
+
+    for (int i = 0; i < KEYS; i++) {
+        snprintf(name[i], sizeof(name[i]), "tocsin:{main}:%s", keys[i]);
+        gone[1 + i] = text_of(name[i]);
+    }
+    if (older->asks_left-- == 0)
+        assert_int_equal(older->other->ask(older->other, gone, 1 + KEYS, &ignored, err), 0);
+    return older->inner->ask(older->inner, word, count, reply, err);
+}
+
+static void older_destroy(struct shared_link *self)
+{
+    struct older_link *older = (struct older_link *)self;
+
+    older->inner->destroy(older->inner);
+    older->other->destroy(older->other);
+}
+
+/* What it lacks then is no damage: the join is tried again. */
+static void S3_a_store_that_comes_back_older_under_a_join_is_asked_again(void **state)
+{
+    (void)state;
+    const struct redis_config to = {
+        .address = redis.address, .connect_ms = 60000, .answer_ms = 60000};
+
+    for (size_t i = 0; i < sizeof(later_rows) / sizeof(later_rows[0]); i++) {
+        bool is_whole = false;
+        for (int asks = 0; !is_whole; asks++) {
+            struct older_link older = {.link = {older_ask, older_destroy}, .asks_left = -1};
+            const struct later_row *row = &later_rows[i];
+            uint64_t kept_ns = host_mono_ns();
+            const struct unit_join_config how = {.log = {&config, &intake},
+                                                 .blobs = blobs,
+                                                 .lease_ms = 60000,
+                                                 .copied = {row->copied[0], row->copied[1]},
+                                                 .kept_ns = &kept_ns};
+            struct shared_store *store;
+            struct shared_end intake_end;
+            struct unit_joined joined;
+            struct error err = {""};
+            assert_int_equal(redis_link_create(&to, &older.inner, &err), 0);
+            assert_int_equal(redis_link_create(&to, &older.other, &err), 0);
+            assert_int_equal(shared_store_create(&older.link, "main", "one", &store, &err), 0);
+            FINE(shared_store_take(store, 60000, SHARED_ANY_FENCE, &err));
+            nothing_is_aside();
+            later_begin(store, row, &intake_end);
+            older.asks_left = asks;
+            enum shared_verdict verdict = unit_join(store, &how, &joined, &err);
+            is_whole = older.asks_left >= 0; /* it was over before that */
+            if (verdict != SHARED_FINE && verdict != SHARED_AWAY)
+                fail_msg("%s, behind %d questions: %s: %s", row->name, asks,
+                         shared_verdict_name(verdict), err.text);
+            shared_store_destroy(store);
+        }
+    }
+    no_snapshots();
+}
+
 /* Else there would be too many of them before there is room again. */
 static void S3_a_disk_that_stays_full_is_given_one_folder_for_what_goes_aside(void **state)
 {
@@ -1077,6 +1150,7 @@ int main(void)
         cmocka_unit_test_setup(S3_an_image_without_its_frames_is_none, fresh),
         cmocka_unit_test_setup(S3_who_follows_takes_each_newer_image, fresh),
         cmocka_unit_test_setup(S3_a_disk_that_fails_under_a_join_is_told_from_damage, fresh),
+        cmocka_unit_test_setup(S3_a_store_that_comes_back_older_under_a_join_is_asked_again, fresh),
         cmocka_unit_test_setup(S3_a_disk_that_stays_full_is_given_one_folder_for_what_goes_aside,
                                fresh),
         cmocka_unit_test_setup(S3_every_journal_that_is_put_aside_is_kept, fresh),
