@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <hiredis/hiredis.h>
 #include <limits.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/time.h>
@@ -202,6 +203,29 @@ static int talk(struct redis_link *link, const struct text *word, size_t count, 
     }
 }
 
+/* The client library takes room for as many items as a list says that it has, before one of them is
+ * there. */
+static redisReplyObjectFunctions bounded;
+static void *(*make_list)(const redisReadTask *task, int items);
+static pthread_once_t bounded_once = PTHREAD_ONCE_INIT;
+
+static void *make_bounded_list(const redisReadTask *task, int items)
+{
+    return items <= REDIS_ITEMS_MAX ? make_list(task, items) : NULL;
+}
+
+static void bounded_make(void)
+{
+    redisReader *reader = redisReaderCreate();
+
+    if (reader == NULL)
+        abort();
+    bounded = *reader->fn;
+    make_list = bounded.createArray;
+    bounded.createArray = make_bounded_list;
+    redisReaderFree(reader);
+}
+
 static int log_in(struct redis_link *link, struct error *err)
 {
     struct text word[3] = {text_of("AUTH"), text_of(link->user), text_of(link->password)};
@@ -231,8 +255,11 @@ static int dial(struct redis_link *link, struct error *err)
 
     link->redis = link->port == 0 ? redisConnectUnixWithTimeout(link->host, patience)
                                   : redisConnectWithTimeout(link->host, link->port, patience);
-    if (link->redis != NULL && link->redis->err == 0)
+    if (link->redis != NULL && link->redis->err == 0) {
+        pthread_once(&bounded_once, bounded_make);
+        link->redis->reader->fn = &bounded;
         return log_in(link, err);
+    }
     error_set(err, "redis %s%s%.0d: %.200s", link->host, link->port != 0 ? " port " : "",
               link->port, link->redis != NULL ? link->redis->errstr : "out of memory");
     hang_up(link);
