@@ -718,6 +718,12 @@ static void counts(unsigned self)
     read_outside += counters.quota_cut;
 }
 
+static void looks_at_the_end(unsigned self)
+{
+    (void)self;
+    read_outside += engine_input_end(engine) != INT64_MIN;
+}
+
 static void switches(unsigned self)
 {
     struct rule_set *set = rules_make();
@@ -758,6 +764,17 @@ static void the_counters_of_partitions_are_summed_from_outside(void **state)
     begin(0);
     turn(SEQUENCER, sequences);
     turn(OUTSIDE, counts);
+    turns_end();
+    assert_int_equal(read_outside, 0);
+}
+
+/* C: and who asks how far the input goes. */
+static void the_end_of_the_input_is_looked_at_from_outside(void **state)
+{
+    (void)state;
+    begin(0);
+    turn(SEQUENCER, sequences);
+    turn(OUTSIDE, looks_at_the_end);
     turns_end();
     assert_int_equal(read_outside, 0);
 }
@@ -882,6 +899,7 @@ int main(void)
         IN_TURNS(readers_and_switchers_from_outside),
         IN_TURNS(the_clock_is_looked_at_from_outside),
         IN_TURNS(the_counters_of_partitions_are_summed_from_outside),
+        IN_TURNS(the_end_of_the_input_is_looked_at_from_outside),
         IN_TURNS(a_switched_rule_set_is_taken_and_shown),
         IN_TURNS(the_mutes_of_a_switched_rule_set_are_shown),
         IN_TURNS(the_enrich_steps_of_a_switched_rule_set_are_shown),
