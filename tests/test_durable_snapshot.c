@@ -117,10 +117,13 @@ static void C6_a_snapshot_knows_nothing_of_what_came_behind_its_image(void **sta
     slow.open = held_open;
     host_set(&slow);
     world_create(&world);
-    world.snapshot_every_ms = 2000;
+    world.snapshot_every_ms = never_ms;
     start(RULE("is down"));
-    held.holds = true;
     put("r1", "down");
+    pass(); /* the journal holds something before the image */
+    held.holds = true;
+    durable_snapshots_within(world.durable, 2000);
+    put("r1", "calm");
     while (!is_there())
         bench_pass(world.bench, 100, 50);
     put("r2", "down");
@@ -129,7 +132,7 @@ static void C6_a_snapshot_knows_nothing_of_what_came_behind_its_image(void **sta
     let_go();
     while (snapshots_there() == 0)
         usleep(1000);
-    world.snapshot_every_ms = 0;
+    durable_snapshots_within(world.durable, 0); /* and no other */
     world.takes_last = false;
     stop();
     recover(RULE("is down"));
